@@ -17,7 +17,6 @@ import peers
 import speedrun
 from archives import jpeg
 from learn_fixtures import STILL, made_up_faces, write_parquet_folder
-from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.learn.networks import NETWORKS, build, macs
 from mien.learn.training.batches import Augmentation
@@ -64,6 +63,8 @@ def test_speedrun_trains_for_each_seed_and_says_where() -> None:
     assert [seed.seed for seed in result.seeds] == [0, 1]
     assert told == list(result.seeds)
     assert min(seed.both for seed in result.seeds) > 0.5  # 1/7 by guessing
+    for seed in result.seeds:  # of as many faces of val as of test
+        assert seed.both == pytest.approx((seed.val + seed.test) / 2)
     assert result.device.startswith("CPU")
     assert result.how.endswith("without a CUDA graph")
     assert (result.train_faces, result.eval_faces) == (84, 42)
@@ -71,36 +72,11 @@ def test_speedrun_trains_for_each_seed_and_says_where() -> None:
     assert result.flops_per_s > 0.0
 
 
-def test_accuracy_on_both_splits_is_that_of_all_their_faces() -> None:
-    faces = made_up_faces(train=4, val=1, test=3)
-    (seed,) = speedrun.speedrun(faces, TINY, seeds=[0], device=CPU).seeds
-    assert seed.both == pytest.approx((seed.val + 3 * seed.test) / 4)
-
-
 def test_a_seed_says_everything_about_a_run() -> None:
     training = speedrun.Training(TRAIN, replace(TINY, epochs=2), CPU)
     first, other, again = (weights_after(training, seed) for seed in (0, 1, 0))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-
-
-def test_a_new_seed_begins_at_the_same_addresses() -> None:
-    # A captured graph reads and writes nowhere else.
-    training = speedrun.Training(TRAIN, replace(TINY, epochs=1), CPU)
-    training.warm_up()
-
-    def addresses() -> list[int]:
-        tensors: list[torch.Tensor] = list(training.network.state_dict().values())
-        for state in training.optimizer.state.values():
-            tensors += list(state.values())
-        tensors += [training.index, training.order, training.rates, training.loss]
-        tensors += [group["lr"] for group in training.optimizer.param_groups]
-        return [tensor.data_ptr() for tensor in tensors]
-
-    before = addresses()
-    weights_after(training, 0)
-    training.begin(1)
-    assert addresses() == before
 
 
 def test_what_warms_up_leaves_no_trace_in_a_run() -> None:
@@ -120,11 +96,6 @@ def test_each_epoch_shows_each_face_once() -> None:
     assert not torch.equal(epochs[0], epochs[1])
 
 
-def test_the_learning_rate_is_a_triangle_that_ends_at_zero() -> None:
-    rates = speedrun.learning_rates(speedrun.Settings(learning_rate=1.0, warmup=0.2), 10).tolist()
-    assert rates == pytest.approx([0.5, 1.0, *(x / 8 for x in range(7, -1, -1))])
-
-
 def test_the_network_and_its_work_are_the_papers() -> None:
     network = build(speedrun.Settings().network)
     assert network.parameter_count() == 2_489_095
@@ -132,28 +103,6 @@ def test_the_network_and_its_work_are_the_papers() -> None:
     first_convolution = 48 * 48 * 9 * 32
     expected = 2 * (3 * macs(network) - first_convolution)
     assert speedrun.flops_per_face(network) == expected
-
-
-def test_ctrl_c_keeps_the_seeds_that_are_finished() -> None:
-    def interrupt(result: speedrun.SeedResult) -> None:
-        raise KeyboardInterrupt
-
-    settings = replace(TINY, epochs=1)
-    result = speedrun.speedrun(FACES, settings, seeds=range(3), device=CPU, report=interrupt)
-    assert [seed.seed for seed in result.seeds] == [0]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"epochs": 0}, "epochs: expected 1 or more"),
-        ({"learning_rate": 0.0}, "learning_rate: expected more than 0"),
-        ({"warmup": 1.0}, "warmup: expected 0 to below 1"),
-    ],
-)
-def test_settings_out_of_range_are_told(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(OptionError, match=message):
-        replace(TINY, **change)
 
 
 def test_speedrun_prints_a_table(data: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,21 +122,6 @@ def test_epochs_are_chosen_by_val_alone(data: str, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "epochs  seconds     val  spread" in out
     assert "test" not in out
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--batch-size", "512"], "batch_size: expected at most the 7 training faces; got 512"),
-        (["--seeds", "0"], "seeds: expected 1 or more; got 0"),
-        (["--choose", "1,x"], "choose: expected whole numbers with commas; got '1,x'"),
-    ],
-)
-def test_speedrun_says_what_is_wrong(
-    data: str, capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
-    assert speedrun.main(["--data", data, *options]) == 2
-    assert capsys.readouterr().err == f"speedrun: {message}\n"
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -316,15 +250,6 @@ def test_peers_are_measured_and_one_that_fails_does_not_stop_the_others(
         assert good.peak_memory_bytes > 10e6
 
 
-def test_an_exception_in_an_adapter_is_told_in_its_words(
-    a_peer: Any, inputs: peers.Inputs, tmp_path: Path
-) -> None:
-    script = FAKE.format(adapters=str(BENCHMARKS / "adapters"))
-    missing = script.replace("lambda: print", "lambda: __import__('no_such_peer') or print")
-    (result,) = compared([a_peer("missing", missing)], inputs, tmp_path / "work")
-    assert result.failure == "ModuleNotFoundError: No module named 'no_such_peer'"
-
-
 def test_a_peer_that_never_answers_is_ended() -> None:
     process = peers.Process([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.2)
     with pytest.raises(peers.PeerError, match=r"no answer to 'hello' \(after 0 s\)"):
@@ -332,44 +257,11 @@ def test_a_peer_that_never_answers_is_ended() -> None:
     process.close()
 
 
-def test_a_peer_whose_installer_is_missing_says_so(
-    inputs: peers.Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    human = peers.known_peers()["human"]
-    (result,) = compared([human], inputs, tmp_path / "work")
-    assert result.failure == "npm does not start: No such file or directory"
-
-
-def test_a_peer_that_cannot_be_installed_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    peer = peers.Peer("none", "none", ("--no-such-option",), "fer_adapter.py")
-    said: list[str] = []
-    command = [sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"]
-    monkeypatch.setattr(peers.Peer, "install_commands", lambda self, work: [command])
-    with pytest.raises(peers.PeerError) as raised:
-        peers.install(peer, tmp_path, said.append)
-    assert "not installed: " in str(raised.value)
-    assert "ERROR: no such package" in str(raised.value)
-    assert said == ["none: installing --no-such-option"]
-    assert not (tmp_path / "none" / "installed.txt").exists()
-
-
 def test_a_label_that_is_none_of_the_seven_is_wrong_or_told() -> None:
     accuracy, _ = peers.accuracy_of(["happy", None, None, "sad"], TARGETS)
     assert accuracy == 0.5
     with pytest.raises(peers.PeerError, match=r"expected labels among .* got 'bored'"):
         peers.accuracy_of(["bored"] * 4, TARGETS)
-
-
-def test_size_counts_a_file_with_two_names_once(tmp_path: Path) -> None:
-    (tmp_path / "one").write_bytes(bytes(100))
-    os.link(tmp_path / "one", tmp_path / "two")
-    (tmp_path / "link").symlink_to(tmp_path / "one")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "three").write_bytes(bytes(23))
-    assert peers.size_of(tmp_path) == 123
 
 
 def test_all_peers_are_given_the_same_faces(portrait_image: Image, tmp_path: Path) -> None:
@@ -403,42 +295,6 @@ def test_miens_adapter_reads_the_portrait_and_crops(
     labels = protocol.answer(adapter, request)["labels"]
     assert len(labels) == 4
     assert set(labels) <= set(EMOTIONS)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--work", str(BENCHMARKS / "work")], "work: expected a folder outside"),
-        (["--work", "/nowhere", "--peers", "mien,deepface"], "peers: expected some of mien, fer"),
-        (["--work", "/nowhere", "--data", "/no/faces"], "no such file or folder: /no/faces"),
-    ],
-)
-def test_peers_says_what_is_wrong(
-    capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
-    assert peers.main(["--data", "/nowhere", *options]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_ctrl_c_prints_what_was_measured(
-    data: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def interrupted(self: peers.Comparison) -> None:
-        self.results[0].installed_bytes = 5_000_000
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(peers.Comparison, "install", interrupted)
-    options = ["--data", data, "--work", str(tmp_path / "work"), "--peers", "mien"]
-    assert peers.main(options) == 130
-    assert "| mien | - | - | - | - | - | - | 5 MB |" in capsys.readouterr().out
-
-
-def test_medians_are_of_the_calls_and_their_processor_time() -> None:
-    times = [(3.0, 2.0), (1.0, 1.0), (8.0, 4.0)]
-    assert peers._time(times, "s", digits=2) == "3.00 (2.00) s"
 
 
 # ablations.py
