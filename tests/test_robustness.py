@@ -205,15 +205,9 @@ def test_a_wider_frame_holds_a_smaller_face() -> None:
     [
         ("brightness", 300),
         ("contrast", -1.5),
-        ("noise", -1),
         ("noise", float("nan")),
         ("jpeg", 101),
-        ("jpeg", -5),
-        ("resolution", 49),
-        ("blur", -0.5),
         ("motion", 0.5),
-        ("eyes", 49),
-        ("zoom", -1),
         ("zoom", float("inf")),
     ],
 )
@@ -308,27 +302,6 @@ def test_a_strip_holds_the_face_as_it_is_in_its_place(tiny_model: Path) -> None:
         assert strip.read[as_it_is][1] == pytest.approx(classifier(crop[None]).max())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("names", [["jpeg"], ["blur", "mouth", "zoom", "noise", "eyes", "motion"]])
-def test_figures_are_written_as_png_and_svg(
-    names: list[str], tiny_model: Path, tmp_path: Path
-) -> None:
-    result = a_result(tiny_model, *names, models=2)
-    wanted = [CORRUPTIONS[name] for name in names]
-    shown = strips(portrait_crop(), wanted, classifier=Classifier(tiny_model))
-    files = plot_robustness(result, tmp_path / "curves")
-    files += plot_strips(shown, tmp_path / "sheet")
-
-    assert [file.name for file in files] == ["curves.png", "curves.svg", "sheet.png", "sheet.svg"]
-    for file in files[::2]:
-        with PILImage.open(file) as opened:
-            assert opened.format == "PNG"
-            assert min(opened.size) > 150
-    curves = files[1].read_text()
-    for text in (*names, "model 0", "model 1", "made up", "95 % interval"):
-        assert text in curves
-
-
 # The command
 
 
@@ -358,11 +331,8 @@ def test_the_command_prints_writes_and_draws(run: Mien, tiny_model: Path, tmp_pa
         assert float(row["low"]) <= float(row["accuracy"]) <= float(row["high"])
     drawn = sorted(file.name for file in (tmp_path / "figures").iterdir())
     assert drawn == ["corruptions.png", "corruptions.svg", "robustness.png", "robustness.svg"]
-
-
-def test_help_names_every_corruption(run: Mien) -> None:
-    shown = " ".join(run("--help").stdout.split())
-    assert f"Corruptions: {', '.join(CORRUPTIONS)};" in shown
+    curves = (tmp_path / "figures" / "robustness.svg").read_text()
+    assert all(text in curves for text in ("blur", "mouth", "tiny", "fer2013", "95 % interval"))
 
 
 def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) -> None:
@@ -436,10 +406,7 @@ def test_ctrl_c_keeps_what_is_measured(
     ("arguments", "message"),
     [
         ("--corrupt fog", "expected a corruption among brightness"),
-        ("--model no-such-model", "there is no file 'no-such-model'"),
-        ("--split dev", "expected a split among train, val, test"),
         ("--limit 0", "limit: expected 1 or more; got 0"),
-        ("--csv .", "it is a folder"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
