@@ -4,15 +4,12 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-from matplotlib.figure import Figure
 
-from command_line import Mien, assert_refused, in_python
+from command_line import Mien, in_python
 from learn_fixtures import (
     TINY,
     best_weights,
@@ -406,39 +403,6 @@ def test_figures_are_drawn(study: TuningResult, tmp_path: Path) -> None:
     assert "learning_rate" in (tmp_path / "importances.svg").read_text()
 
 
-def test_numbers_of_a_narrow_range_do_not_cover_each_other(
-    study: TuningResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rates = optuna.create_study(direction="maximize")
-    range_of_rates = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
-    for rate in (6.8e-4, 7.5e-4, 1.5e-3):
-        trial = optuna.trial.create_trial(
-            params={"learning_rate": rate, "flip": rate},
-            distributions={"learning_rate": range_of_rates, "flip": range_of_rates},
-            value=rate,
-        )
-        rates.add_trial(trial)
-    covered: list[bool] = []
-
-    def look(figure: Figure, path: Path) -> list[Path]:
-        figure.canvas.draw()
-        for axes in figure.axes:
-            low, high = axes.get_xlim()
-            boxes = [
-                label.get_window_extent()
-                for label in axes.get_xticklabels(which="both")
-                if label.get_text() and low <= label.get_position()[0] <= high
-            ]
-            covered.extend(one.overlaps(other) for one, other in combinations(boxes, 2))
-        return [path]
-
-    monkeypatch.setattr(plots, "save", look)
-    plots.plot_study(replace(study, study=rates, importances={}), tmp_path)
-
-    assert covered
-    assert not any(covered)
-
-
 @pytest.fixture
 def command(mien: Mien, here: Path) -> Mien:
     """Runs the command line in a folder with fer2013.csv and base.json."""
@@ -496,16 +460,3 @@ def test_ctrl_c_prints_the_best_so_far_and_the_same_command_goes_on(
     done = command(*TUNED)
     assert done.status == 0
     assert done.stdout.startswith("3 trials")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("--data gone.csv --out study", "no such file or folder: gone.csv"),
-        ("--data fer2013.csv --out study --recipe gone.json", "gone.json: expected a recipe"),
-    ],
-)
-def test_bad_options_are_one_line(arguments: str, message: str, command: Mien) -> None:
-    before = sorted(Path().iterdir())
-    assert_refused(command("tune", *arguments.split()), message)
-    assert sorted(Path().iterdir()) == before
