@@ -390,19 +390,6 @@ def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
 # Figures and the command
 
 
-def test_figures_are_drawn(study: TuningResult, tmp_path: Path) -> None:
-    result = replace(study, importances={"learning_rate": 0.75, "flip": 0.25})
-    files = plots.plot_study(result, tmp_path)
-
-    assert [file.name for file in files] == [
-        f"{stem}.{ending}"
-        for stem in ("trials-accuracy", "settings", "importances")
-        for ending in ("png", "svg")
-    ]
-    assert all(file.stat().st_size > 1000 for file in files)
-    assert "learning_rate" in (tmp_path / "importances.svg").read_text()
-
-
 @pytest.fixture
 def command(mien: Mien, here: Path) -> Mien:
     """Runs the command line in a folder with fer2013.csv and base.json."""
@@ -419,6 +406,7 @@ TUNED = (
 
 @pytest.mark.newest
 def test_from_a_study_to_a_run(command: Mien, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "LEAST_FOR_IMPORTANCES", 2)
     done = command(*TUNED)
 
     assert done.status == 0
@@ -429,8 +417,10 @@ def test_from_a_study_to_a_run(command: Mien, monkeypatch: pytest.MonkeyPatch) -
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
         f"trial {number}, {number + 1} of 3" for number in range(3)
     ]
+    figures = ("importances", "settings", "trials-accuracy")
     drawn = {path.name for path in Path("study").glob("*.*g")}
-    assert {"trials-accuracy.png", "trials-accuracy.svg", "settings.png"} <= drawn
+    assert drawn == {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
+    assert "learning_rate" in Path("study/importances.svg").read_text()
 
     monkeypatch.setattr(plots, "plot_study", lambda *_: [])  # they are there
     as_json = json.loads(command(*TUNED, "--json").stdout)
