@@ -1,7 +1,5 @@
 """benchmarks/baselines.py: what each part does, and the program."""
 
-import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import baselines
 from baselines import (
     FEATURES,
     METHODS,
-    MOST_FACES,
     Result,
     SparseRepresentation,
     compare,
@@ -24,7 +21,6 @@ from baselines import (
     measure_network,
 )
 from learn_fixtures import made_up_faces, write_csv
-from mien.errors import DataError, OptionError
 from mien.learn.data.datasets import draw_stratified
 from mien.learn.evaluation.scores import evaluate
 from mien.recognize.classifier import Classifier
@@ -137,29 +133,6 @@ def test_a_stratified_draw_keeps_the_shares_and_a_smaller_one_is_part_of_it() ->
 # Comparing
 
 
-def test_the_same_seed_gives_the_same_reading() -> None:
-    one, other = (
-        [(r.accuracy, r.macro_f1) for r in compare(TRAIN, VAL, ["pca"], ["mlp", "adaboost"])]
-        for _ in range(2)
-    )
-    assert one == other
-
-
-def test_a_slow_classifier_is_fitted_on_fewer_faces_and_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(MOST_FACES, "knn", 21)
-    (result,) = compare(TRAIN, VAL, ["raw"], ["knn"])
-
-    assert result.note == "fitted on 21 faces"
-
-
-def test_labels_of_the_evaluated_faces_are_never_seen() -> None:
-    others = replace(VAL, targets=(VAL.targets + 1) % 7)
-    (result,) = compare(TRAIN, others, ["lda"], ["svm-rbf"])
-    assert accuracy(result) == 0.0
-
-
 class _Broken(BaseEstimator):  # type: ignore[misc]
     def fit(self, features: Any, targets: Any) -> None:
         raise MemoryError("too much\nof it")
@@ -215,48 +188,3 @@ def test_the_tables_set_pipelines_floor_and_network_side_by_side(
     assert lines[16].startswith("| tiny ")
     pipelines = [f"{one} + {other}" for one in ("dct", "raw") for other in ("svm-linear", "knn")]
     assert [line.split(":")[0] for line in said.splitlines()] == pipelines
-
-
-def test_a_failed_pipeline_is_shown_and_ends_with_status_2(
-    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(METHODS, "mlp", lambda *_: _Broken())
-    only = ["--features", "raw", "--classifiers", "mlp", "knn", "--model", "none"]
-    status = baselines.main([*given, *only])
-    shown, said = capsys.readouterr()
-
-    assert status == 2
-    assert "| raw | failed | " in shown
-    assert "| best: raw + knn |" in shown
-    assert "tiny" not in shown
-    assert "raw + mlp: 0.000 failed: MemoryError: too much of it" in said
-
-
-class _Interrupting(BaseEstimator):  # type: ignore[misc]
-    def fit(self, features: Any, targets: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-
-def test_ctrl_c_prints_what_is_finished(
-    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(METHODS, "mlp", lambda *_: _Interrupting())
-    status = baselines.main([*given, "--features", "raw", "hog", "--classifiers", "knn", "mlp"])
-
-    assert status == 130
-    assert "| best: raw + knn |" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "kind", "message"),
-    [
-        ("--split train", OptionError, "expected a split beside train"),
-        ("--split train+test", OptionError, "expected a split beside train"),
-        ("--split tset", (OptionError, DataError), "split"),
-    ],
-)
-def test_bad_options_are_refused_before_anything_is_fitted(
-    arguments: str, kind: Any, message: str, given: list[str]
-) -> None:
-    with pytest.raises(kind, match=message):
-        baselines.main([*given, *arguments.split()])
