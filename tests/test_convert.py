@@ -156,9 +156,7 @@ def test_a_face_that_shows_nothing_but_contempt_is_read_all_the_same(
     [
         ((1, 1, 64, 64), {}, {"labels": None}, "does not say what its outputs are.*give --labels"),
         ((1, 1, 64, 64), {}, {"scaling": None}, "give --labels, all .* and --scaling 1/255, -1"),
-        ((1, 1, 64, 64), {}, {"scaling": "0..1"}, "scaling: expected one of 1/255, -1..1, none"),
         ((1, 1, 64, 64), {}, {"labels": ",".join(EMOTIONS)}, r"theirs.onnx, \(1, 8\); got 7"),
-        ((1, 1, 64, 64), {}, {"labels": "happy,sad"}, "labels: expected angry, .*; got happy, sad"),
         ((1, 1, 64, 64), {}, {"size_px": 48}, "takes 64 x 64, and 48 was given"),
         (("N", 1, "H", "W"), {}, {}, "size: theirs.onnx takes faces of any size; give the one"),
         (("N", 1, 48, 64), {}, {}, "expected a square of at most 1024 pixels; .*takes 48 x 64"),
@@ -309,9 +307,7 @@ def test_another_order_and_scaling_that_read_far_better_are_said(
     ("name", "came"),
     [
         ("m.pth", "this is torch's.*torch.onnx.export.*`mien convert theirs.onnx --labels"),
-        ("m.PT", "this is torch's"),
         ("m.tflite", "python -m tf2onnx.convert --tflite theirs.tflite --output theirs.onnx"),
-        ("m.pb", "python -m tf2onnx.convert --saved-model"),
         ("m.json", "a description without weights.*load_weights"),
         ("m.safetensors", "weights alone, for `mien train --pretrained`"),
         ("m.pkl", "a pickle, which could run code"),

@@ -41,20 +41,6 @@ def test_every_recipe_has_a_known_network_and_stands_in_the_help_and_the_guide(n
     assert f"| `{recipe.name}` | `{recipe.network}`" in guide.read_text(encoding="utf-8")
 
 
-def test_what_the_guide_calls_off_in_all_recipes_is_off_and_the_rest_is_not() -> None:
-    guide = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
-    off = re.findall(r"`(\w+)`", guide.split("Off in all recipes are")[1].split("\n\n")[0])
-    usual = Augmentation()
-    cameras = ("blur", "brightness", "contrast", "noise", "coarse_px", "jpeg", "shade", "bars")
-    never = [
-        name
-        for name in cameras
-        if all(getattr(r.augmentation, name) == getattr(usual, name) for r in RECIPES.values())
-    ]
-
-    assert off == never == ["jpeg", "shade", "bars"]
-
-
 def test_settings_can_be_replaced_and_the_recipe_stays_as_it_is() -> None:
     changed = recipe_named("paper", epochs=3, learning_rate=0.01)
 
@@ -119,19 +105,13 @@ def test_what_a_file_leaves_out_is_as_in_the_paper(tmp_path: Path) -> None:
     [
         ("{", "Expecting property name"),
         ("[1]", "expected an object of settings; got list"),
-        ('{"momentum": 0.9}', "got 'momentum'"),
         ('{"epochs": "60"}', "epochs: expected a whole number; got '60'"),
-        ('{"epochs": 2.5}', r"epochs: expected a whole number; got 2\.5"),
         ('{"epochs": true}', "epochs: expected a whole number; got True"),
-        ('{"epochs": 0}', "epochs: expected 1 or more; got 0"),
         ('{"dropout": null}', "dropout: expected a number; got None"),
         ('{"network": 5}', "network: expected a text; got 5"),
-        ('{"optimizer": 1}', "optimizer: expected a text; got 1"),
         ('{"optimizer": "lion"}', "optimizer: expected one of adam, adamw, sgd; got 'lion'"),
         ('{"augmentation": 3}', "augmentation: expected an object of settings; got 3"),
         ('{"augmentation": {"flip": 1}}', "flip: expected true or false; got 1"),
-        ('{"augmentation": {"shear": 1}}', "got 'shear'"),
-        ('{"augmentation": {"zoom": 2}}', "zoom: expected below 1; got 2"),
         *(('{"mean": ' + value + "}", "") for value in ("[" * 100_000, "1" + 400 * "0", '"x"')),
     ],
 )
