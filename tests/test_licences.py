@@ -39,20 +39,6 @@ def test_every_library_inside_a_wheel_has_its_licence() -> None:
     assert sorted(one for one in carried if one[0] not in ROWS) == []
 
 
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [
-        ("libx264-d6533a8d.so.165", "libx264"),
-        ("libpng16-1d1ba958.so.16.58.0", "libpng16"),
-        ("libscipy_openblas64_-fdde5778.so", "libscipy_openblas64_"),
-    ],
-)
-def test_a_library_is_named_without_version_and_hash(file: str, name: str) -> None:
-    match = LIBRARY.match(file)
-    assert match is not None
-    assert match[1] == name
-
-
 def test_all_that_is_installed_may_be() -> None:
     done = in_python("-m", "piplicenses", cwd=ROOT)
     assert done.returncode == 0, done.stderr

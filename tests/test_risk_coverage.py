@@ -1,5 +1,3 @@
-from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ from mien.learn.evaluation.risk_coverage import (
     risk_coverage,
 )
 from mien.learn.evaluation.scores import evaluate_probabilities
-from mien.learn.plots import evaluation as plots
 
 
 def found_for(confidence: Any, right: list[bool]) -> RiskCoverage:
@@ -79,29 +76,3 @@ def test_the_order_of_equally_sure_faces_does_not_matter() -> None:
 
     assert one == other
     assert one.area == pytest.approx(3 / 5)
-
-
-# Figures
-
-
-@pytest.mark.parametrize(
-    ("spread", "count"), [(0.05, 500), (25, 500), (1, 12)], ids=["guesses", "is sure", "few faces"]
-)
-def test_nothing_lies_over_anything_in_figures_of_weak_networks(
-    spread: float, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("matplotlib")
-    drawn: list[Any] = []
-    monkeypatch.setattr(plots, "save", lambda figure, stem: drawn.append(figure))
-    generator = np.random.default_rng(0)
-    odds = np.exp(generator.normal(0, spread, (count, 7)))
-    probabilities = (odds / odds.sum(1, keepdims=True)).astype(np.float32)
-    truth = generator.integers(0, 7, count)
-    plots.plot_reliability(evaluate_probabilities(probabilities, truth).reliability, tmp_path)
-    plots.plot_risk_coverage(risk_coverage(probabilities, truth), tmp_path)
-    for figure in drawn:
-        figure.draw_without_rendering()
-        (axes,), (legend,) = figure.axes, figure.legends
-        assert legend.get_window_extent().y1 <= axes.get_tightbbox().y0
-        labels = [text.get_window_extent() for text in (*axes.texts, axes._left_title)]
-        assert not [one for one, other in combinations(labels, 2) if one.overlaps(other)]
