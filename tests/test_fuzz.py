@@ -22,7 +22,7 @@ from fuzz.damage import (
     damaged,
 )
 from fuzz.readers import READERS
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
@@ -59,11 +59,6 @@ def test_a_damaged_file_keeps_its_name_and_is_of_bounded_size(file: tuple[str, b
     assert len(content) <= MOST_BYTES
 
 
-def test_what_is_found_is_made_small() -> None:
-    without = find(damaged({"a.txt": [b"0123456789"]}, {}), lambda file: b"5" not in file[1])
-    assert len(without[1]) <= 10
-
-
 @few
 @given(of(change_png, PNG))
 def test_a_changed_png_has_sums_that_fit(content: bytes) -> None:
@@ -88,12 +83,6 @@ def archive() -> bytes:
 def test_a_changed_archive_can_be_unpacked(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as opened:
         assert opened.testzip() is None
-
-
-@pytest.mark.parametrize("name", [b"_", b"../../x"])  # a zero byte would end it
-def test_members_of_an_archive_get_any_odd_name(name: bytes) -> None:
-    change = change_zip(lambda name: change_json)
-    assert find(of(change, archive()), lambda content: name in content)
 
 
 def test_a_changed_model_is_a_model(tmp_path: Path) -> None:
@@ -144,8 +133,6 @@ def read(path: Path) -> str:
         pass
     if what == "grow":
         return str(len([b"1" * 2**25 for _ in range(2)]))
-    if what == "raise":
-        raise KeyError("x")
     return "read"
 
 readers.READERS.clear()
@@ -164,7 +151,6 @@ harness.HANG_S = 2.0 if os.environ["TOY"] == "hang" else 60.0
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("raise", "KeyError: 'x'"),
         ("crash", "Segmentation fault"),
         ("hang", "Timeout (0:00:02)!"),
         ("busy", "<= CPU_LIMIT_S"),
