@@ -52,16 +52,6 @@ def test_it_measures_a_server_that_loses_nothing(
     assert served[0] == "8 clients, workers 1"
 
 
-def test_each_of_several_workers_is_waited_for(tiny_model: Path) -> None:
-    with web.server(str(tiny_model), workers=2) as running:
-        photos = web.made_up_photos(8, None)
-        recognizer = Recognizer(tiny_model)
-        expected = [recognizer(photo) for photo in photos]
-        posted = web.post(running, photos, expected, posters=4)
-        assert (posted.lost, posted.wrong, len(posted.latencies_ms)) == (0, 0, 8)
-        assert running.spent()[0] > 50.0
-
-
 def test_answers_that_are_not_the_librarys_are_counted(tiny_model: Path, portrait: Path) -> None:
     readings = Recognizer(tiny_model)(portrait)
     told = [reading.to_dict() for reading in readings]
