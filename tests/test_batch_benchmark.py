@@ -10,23 +10,9 @@ import numpy as np
 import pytest
 
 import batch as benchmark
-from archives import jpeg, write_folder, write_parquet
-from mien import load_image
-from mien.recognize.batch.plan import make_plan
-from mien.recognize.batch.settings import BatchSettings
 from processes import family_of, shared_out_mb, sum_of
 
 pytestmark = pytest.mark.tools
-
-
-def test_images_are_the_same_every_time(tmp_path: Path) -> None:
-    data = write_parquet(tmp_path / "train.parquet", [jpeg(0, size_px=48), jpeg(9, size_px=48)])
-    for folder in ("a", "b"):
-        benchmark.make_images(tmp_path if folder == "a" else data, tmp_path / folder, 3)
-    first, again = (benchmark.image(tmp_path / folder, 2) for folder in ("a", "b"))
-    assert first.read_bytes() == again.read_bytes()
-    assert load_image(first).shape == (480, 640, 3)
-    assert len(list(tmp_path.glob("a/*/*"))) == 3
 
 
 def test_memory_counts_all_that_a_process_has_started() -> None:
@@ -43,19 +29,6 @@ def test_memory_counts_all_that_a_process_has_started() -> None:
         assert sum_of(process.pid, shared_out_mb) > 80
     assert os.getpid() == family_of(os.getpid())[0].pid
     assert family_of(process.pid) == []
-
-
-def test_fewer_images_than_two_processes_share_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_folder(tmp_path / "images", benchmark.LEAST_IMAGES, faces=False)
-    with make_plan([str(tmp_path / "images")], BatchSettings()) as plan:
-        assert len(plan) == 2
-    given = ["--data", "x", "--work", str(tmp_path), "--images", str(benchmark.LEAST_IMAGES - 1)]
-    monkeypatch.setattr(sys, "argv", ["batch.py", *given])
-    with pytest.raises(SystemExit):
-        benchmark.main()
-    assert "--images: expected 32 or more; got 31" in capsys.readouterr().err
 
 
 def test_the_plan_follows_from_what_was_measured(

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image as PILImage
 
 import quality
-from mien.readings import Face, Image
 from mien.recognize.movements import _SKULL, pose_of
 from scan import Scan
 
@@ -26,11 +25,6 @@ def test_a_fall_is_that_of_the_same_faces() -> None:
     assert (first.faces, first.unspoiled, first.fall, first.error) == (50, 0.8, 0.0, 0.0)
     assert second.fall == pytest.approx(0.4)
     assert second.error == pytest.approx(1.96 * math.sqrt(0.4 * 0.6 / 50))
-
-
-def test_bins_of_few_faces_are_left_out() -> None:
-    few = quality.MIN_FACES - 1
-    assert not quality.bins((0, 2), np.ones(few), np.ones(few), np.ones(few), np.arange(few))
 
 
 def test_a_turned_photo_has_a_mesh_that_is_turned_by_the_angle() -> None:
@@ -86,12 +80,3 @@ def test_the_side_that_a_scanned_head_turns_to_is_seen_less_of(yaw: float, tmp_p
     assert image[50, 40].argmax() == 0
     assert image[50, 60].argmax() == 2
     assert (image[0] == 140).all()
-
-
-@pytest.mark.parametrize(
-    ("side", "left"), [(0, (80, 40)), (1, (80, 50)), (2, (46, 80)), (3, (46, 80))]
-)
-def test_a_face_is_cut_off_at_each_side(side: int, left: tuple[int, int]) -> None:
-    image: Image = np.zeros((80, 80, 3), np.uint8)
-    face = Face((20.0, 10.0, 70.0, 70.0), 0.9)
-    assert quality.cut_off(image, face, 0.6, side).shape[:2] == left

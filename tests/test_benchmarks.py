@@ -1,4 +1,3 @@
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -77,14 +76,6 @@ def test_a_seed_says_everything_about_a_run() -> None:
     first, other, again = (weights_after(training, seed) for seed in (0, 1, 0))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-
-
-def test_what_warms_up_leaves_no_trace_in_a_run() -> None:
-    settings = replace(TINY, epochs=1)
-    cold, warm = (speedrun.Training(TRAIN, settings, CPU) for _ in range(2))
-    for _ in range(3):
-        warm.warm_up()
-    assert torch.equal(weights_after(cold, 0), weights_after(warm, 0))
 
 
 def test_each_epoch_shows_each_face_once() -> None:

@@ -259,14 +259,6 @@ def test_one_script_trains_teachers_and_their_student_and_goes_on(tmp_path: Path
     assert script(*given) == [*resumed, together, *end]
 
 
-def test_the_script_trains_teachers_at_the_same_time(tmp_path: Path) -> None:
-    calls = DistillScript(tmp_path)(TOGETHER="1")
-
-    assert set(calls[:2]) == {teacher_of_the_script(4), teacher_of_the_script(5)}
-    assert calls[-1].startswith("evaluate --model out/student.onnx")
-    assert (tmp_path / "out" / "teacher-5.log").exists()
-
-
 def test_the_script_stops_the_other_teachers_when_one_fails(tmp_path: Path) -> None:
     calls = DistillScript(tmp_path)(TOGETHER="1", FAILS="4", HANGS="5", status=3)
 
