@@ -559,12 +559,8 @@ def test_vote_shares_leave_out_unknown_and_not_a_face() -> None:
     ("array", "values", "message"),
     [
         ("images", np.zeros((42, 32, 32), np.uint8), "expected shape \\(42, 48, 48\\)"),
-        ("images", np.zeros((42, 48, 48), np.float32), "expected uint8; got float32"),
         ("targets", np.full(42, 7), "expected 0 to 6; got 7 to 7"),
-        ("targets", np.zeros(42, np.float32), "expected int64; got float32"),
         ("splits", np.full(42, "dev"), "expected train, val, test; got 'dev'"),
-        ("splits", np.full(41, "val"), "expected shape \\(42,\\)"),
-        ("votes", np.zeros((42, 8), np.int64), "expected shape \\(42, 10\\)"),
         ("votes", np.full((42, 10), -1), "expected 0 or more; got -1"),
     ],
 )
