@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from PIL import Image as PILImage
 
 from command_line import Mien, assert_refused
@@ -25,7 +24,7 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.plots import training as plots
 from mien.learn.training.loop import Progress
 from mien.learn.training.recipes import recipe_named
-from mien.learn.training.runs import EpochRow, load_best, read_config, read_history
+from mien.learn.training.runs import load_best, read_config, read_history
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
 

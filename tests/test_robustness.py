@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as PILImage
 
 from command_line import Mien, assert_refused, csv_rows
 from fakes import SPEC, write_model, write_people_model
@@ -32,7 +31,6 @@ from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     truth_of,
 )
-from mien.learn.plots.robustness import plot_robustness, plot_strips
 from mien.readings import Image
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import Crops, crop_faces
