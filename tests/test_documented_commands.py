@@ -59,7 +59,7 @@ NOT_RUN: Final = {
 """Beginnings of commands -> why they are not run here."""
 
 ADDED: Final = {
-    "mien train": ["--epochs", "1"],
+    "mien train": ["--epochs", "1", "--network", "paper"],
     "mien tune": ["--epochs", "1", "--trials", "1"],
     "mien robustness": ["--limit", "7", "--corrupt", "blur"],
     "mien data audit": ["--folds", "2", "--epochs", "1"],
