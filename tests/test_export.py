@@ -188,11 +188,12 @@ def test_the_temperature_is_the_one_fitted_on_val(tiny_run: Path, tmp_path: Path
 def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_test = export_model(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
+    out = tmp_path / "m.safetensors"
+    of_test = export_model(tiny_run, out, to="safetensors", faces=MORE.split("test"))
     monkeypatch.setattr(
         "mien.learn.evaluation.calibration.fit_temperature", lambda logits, targets: None
     )
-    untold = export_model(tiny_run, tmp_path / "b.onnx", faces=MORE)
+    untold = export_model(tiny_run, out, to="safetensors", faces=MORE)
 
     assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
     assert (untold.temperature, untold.temperature_fitted_on) == (1.0, "")
@@ -281,7 +282,8 @@ def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> None:
-    plain = export_model(voting_run, tmp_path / "plain.onnx", head="label")
+    out = tmp_path / "plain.safetensors"
+    plain = export_model(voting_run, out, to="safetensors", head="label")
     spec = export_model(voting_run, tmp_path / "votes.onnx", faces=VOTED)
     network, _, _ = load_best(voting_run)
     crops = MORE.images[:9]
@@ -302,7 +304,8 @@ def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> 
 
 def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_path: Path) -> None:
     spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED)
-    known = export_model(voting_run, tmp_path / "plain.onnx", faces=MORE)
+    plain = tmp_path / "plain.safetensors"
+    known = export_model(voting_run, plain, to="safetensors", faces=MORE)
     network, _, _ = load_best(voting_run)
     crops = VOTED.images[:40]
     logits, votes_logits = np.hsplit(logits_of(network, crops), [7])
@@ -333,7 +336,8 @@ def test_a_split_without_votes_is_not_held_against_them(
 ) -> None:
     assert VOTED.votes is not None
     votes = np.where((VOTED.splits == split)[:, None], 0, VOTED.votes)
-    spec = export_model(voting_run, tmp_path / "m.onnx", faces=replace(VOTED, votes=votes))
+    faces = replace(VOTED, votes=votes)
+    spec = export_model(voting_run, tmp_path / "m.safetensors", to="safetensors", faces=faces)
     # Nor are both together: one half of them would stand for the whole.
     (voted,) = {"val", "test"} - {split}
     assert set(spec.people_scores) == {voted}
