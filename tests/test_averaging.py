@@ -69,10 +69,10 @@ def test_val_chooses_among_averages_and_best_holds_one(tmp_path: Path) -> None:
 
 
 def test_a_run_with_an_average_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    interrupt = interrupt_at((2, 10))
-    whole = train(FACES, AVERAGED, tmp_path / "whole", device="cpu")
-    stopped = train(FACES, AVERAGED, tmp_path / "run", device="cpu", report=interrupt)
-    resumed = train(FACES, AVERAGED, tmp_path / "run", device="cpu", resume=True)
+    interrupt, recipe = interrupt_at((2, 10)), replace(AVERAGED, epochs=2)
+    whole = train(FACES, recipe, tmp_path / "whole", device="cpu")
+    stopped = train(FACES, recipe, tmp_path / "run", device="cpu", report=interrupt)
+    resumed = train(FACES, recipe, tmp_path / "run", device="cpu", resume=True)
 
     assert not stopped.finished
     assert same_run(resumed, whole)

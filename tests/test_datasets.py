@@ -294,7 +294,7 @@ def test_labels_that_are_none_of_the_seven_are_left_out_of_tables_and_counted(
 
 def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
     """Pixels are 2,304 bytes a face, and numpy's arrays are what tracemalloc sees."""
-    count = 5000
+    count = 3000
     path = tmp_path / "fer2013.csv"
     with path.open("w") as file:
         file.write("emotion,pixels,Usage\n")
@@ -309,7 +309,7 @@ def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -
 
     assert peak < 2.5 * faces.images.nbytes  # numpy 2.5 duplicates an array that grows
     assert faces.images[:, -1, -1].tolist() == [i % 10 for i in range(count)]
-    assert len(shares) >= 9
+    assert len(shares) >= 5
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.2 < 0.8 < shares[-1] <= 1
 
