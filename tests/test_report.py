@@ -252,11 +252,11 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], N
 
 @pytest.mark.usefixtures("sketched")
 def test_ctrl_c_ends_and_the_same_command_goes_on(
-    mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    mien: Mien, out: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     table = write_csv(tmp_path / "fer2013.csv", FACES)  # without votes
-    out = tmp_path / "report"
-    arguments: tuple[Any, ...] = ("reproduce", "--data", table, "--out", out)
+    folder = tmp_path / "report"
+    arguments: tuple[Any, ...] = ("reproduce", "--data", table, "--out", folder)
     arguments += ("--paper-epochs", 2, "--modern-epochs", 1)
     for epoch in (1, 2):
         take_back = _interrupt_at(epoch, monkeypatch)
@@ -267,18 +267,19 @@ def test_ctrl_c_ends_and_the_same_command_goes_on(
         assert ended.stderr.splitlines()[-1] == (
             "mien: interrupted and saved; the same command goes on from there"
         )
-        assert [row.epoch for row in read_history(out / "runs/paper")] == [1, 2][:epoch]
-        assert not (out / "runs" / "paper-modern").exists()
-    history = history_of(read_history(out / "runs/paper"))
+        assert [row.epoch for row in read_history(folder / "runs/paper")] == [1, 2][:epoch]
+        assert not (folder / "runs" / "paper-modern").exists()
+    history = history_of(read_history(folder / "runs/paper"))
 
+    shutil.copytree(out / "models", folder / "models")  # which takes seconds to export
     ended = mien(*arguments)
     assert ended.status == 0
     told = "mien: fer2013 has no FER+ votes: paper-modern goes without them (votes_weight 0)"
     assert ended.stderr.count(told) == 1
-    assert history_of(read_history(out / "runs/paper")) == history
+    assert history_of(read_history(folder / "runs/paper")) == history
     assert "epoch 2/2" not in ended.stderr
-    assert read_config(out / "runs/paper-modern").recipe.votes_weight == 0.0
-    text = (out / "report.md").read_text(encoding="utf-8")
+    assert read_config(folder / "runs/paper-modern").recipe.votes_weight == 0.0
+    text = (folder / "report.md").read_text(encoding="utf-8")
     assert _row(text, "paper-modern", "Accuracy")[8] == "-"
     assert "--recipe paper-modern --epochs 1 --votes-weight 0.0 --seed 0" in text
     assert "2 of its 100 epochs" in text
@@ -286,7 +287,7 @@ def test_ctrl_c_ends_and_the_same_command_goes_on(
     # The paper's recipe alone, from the same folder.
     alone = mien(*arguments[:-1], 0, "--no-train")
     assert alone.status == 0
-    text = (out / "report.md").read_text(encoding="utf-8")
+    text = (folder / "report.md").read_text(encoding="utf-8")
     assert "paper-modern" not in text
     assert "for 2 of its 100 epochs:" in text
     assert "--no-train --modern-epochs 0\n" in text
