@@ -80,7 +80,7 @@ def test_samples_are_of_the_set_and_the_same_each_time(tmp_path: Path) -> None:
     faces = _with_copies()
     some = faces.take((faces.splits == "train") & (faces.targets != 1))  # blank where there is none
     sets = {"a": faces, "b": faces, "c": some}
-    files = [plot_samples(part, tmp_path / name)[0] for name, part in sets.items()]
+    files = [plot_samples(part, tmp_path / f"{name}.png")[0] for name, part in sets.items()]
     first, again, other = map(load_image, files)
 
     assert np.array_equal(first, again)

@@ -200,6 +200,7 @@ def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
     assert list(of_test.scores) == ["test"]
 
 
+@pytest.mark.slow
 def test_label_smoothing_is_undone_where_that_makes_val_likelier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
