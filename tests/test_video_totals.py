@@ -19,6 +19,25 @@ def test_each_frame_counts_until_the_next() -> None:
     assert person.flips_per_minute == pytest.approx(30.0)
 
 
+def test_changes_are_of_the_time_in_which_the_face_is_seen() -> None:
+    totals = TrackTotals()
+    for time_s, emotion in (
+        (0.0, "happy"),
+        (1.0, "sad"),
+        (2.0, "sad"),
+        (60.0, "fear"),
+        (62.0, "fear"),
+    ):
+        totals.add(time_s, [a_tracked_reading(1, emotion)])
+        if time_s == 2.0:
+            totals.add(3.0, [])
+
+    (person,) = totals.summary()
+
+    # One change in two and two seconds: that from sad to fear may have come at any time between.
+    assert person.flips_per_minute == person.raw_flips_per_minute == pytest.approx(15.0)
+
+
 def test_a_single_frame_has_shares_too_and_one_without_a_face_nobody() -> None:
     totals = TrackTotals()
     assert totals.summary() == []

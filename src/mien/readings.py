@@ -510,8 +510,8 @@ class TrackSummary:
         emotion: the label it has for most of the time.
         shares: label -> share of the time on screen that it has, 0 to 1; they sum to 1.
         means: emotion -> mean of its smoothed probability over the time on screen.
-        flips_per_minute: how often the label changes, in a minute of the video between first and
-            last.
+        flips_per_minute: how often the label changes from one frame of the video to the next, in a
+            minute with the face; time without it, and a change across that, count nowhere.
         raw_flips_per_minute: likewise, of the likeliest emotion of each frame alone.
     """
 

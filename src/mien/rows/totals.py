@@ -25,13 +25,15 @@ class TrackTotals:
 
     def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
         """Count one frame, when it is shown, and its faces; call it for frames without one, too."""
+        before: set[int] = set()
         if self._last is not None:
+            before = {reading.track for reading in self._last[1]}
             self._step_s = max(time_s - self._last[0], 0.0)
             self._count(self._step_s)
         self._last = (time_s, readings)
         for reading in readings:
             track = self._tracks.setdefault(reading.track, _Track(reading.name, time_s))
-            track.see(time_s, reading)
+            track.see(time_s, reading, self._step_s if reading.track in before else None)
 
     def _count(self, seconds: float) -> None:
         """Give the last frame its length."""
@@ -56,14 +58,17 @@ class _Track:
         self.name = name
         self.first_s = self.last_s = time_s
         self.seconds = 0.0
+        self.followed_s = 0.0  # from each frame to the next one, where the face is in both
         self.frames = self.detected = self.flips = self.raw_flips = 0
         self.label = self.raw_label = ""
         self.shares = dict.fromkeys(EMOTIONS, 0.0)  # in seconds
         self.means = [0.0] * len(EMOTIONS)  # times seconds
 
-    def see(self, time_s: float, reading: "TrackedReading") -> None:
+    def see(self, time_s: float, reading: "TrackedReading", step_s: float | None) -> None:
+        """Take a face; it was in the frame before, `step_s` ago, or None if it was not."""
         self.last_s = max(self.last_s, time_s)
-        if self.frames:
+        if step_s is not None:
+            self.followed_s += step_s
             self.flips += reading.emotion != self.label
             self.raw_flips += reading.raw_emotion != self.raw_label
         self.label, self.raw_label = reading.emotion, reading.raw_emotion
@@ -80,7 +85,7 @@ class _Track:
 
     def summary(self, number: int) -> TrackSummary:
         weight = sum(self.shares.values())
-        minutes = (self.last_s - self.first_s) / 60
+        minutes = self.followed_s / 60
         return TrackSummary(
             track=number,
             name=self.name,
