@@ -126,6 +126,8 @@ BAD = {
     "header.csv": ("start,end,label\n", "it has none"),
     "columns.csv": ("a,b\n1,2\n", "columns for start, end or duration, and label"),
     "time.csv": ("start,end,label\nsoon,2,sad\n", "line 2: expected a time; got 'soon'"),
+    "frames.csv": ("start,end,label\n0:00:01:12,0:2,sad\n", "expected a time; got '0:00:01:12'"),
+    "sixty.csv": ("start,end,label\n0:59.9,0:60,sad\n", "line 2: expected a time; got '0:60'"),
     "turned.csv": ("start,end,label\n3,2,sad\n", "sad from 3 to 2 s"),
     "nan.csv": ("start,end,label\nnan,2,sad\n", "sad from nan to 2 s"),
     "before.csv": ("start,end,label\n-1,2,sad\n", "sad from -1 to 2 s"),

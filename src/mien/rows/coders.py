@@ -427,6 +427,9 @@ def _seconds(row: Mapping[str, str], what: str, factor: float) -> float:
     *sixties, seconds = row[what].replace(",", ".").split(":")
     minutes = 0
     try:
+        # A fourth part would be the frames of a time code, or milliseconds.
+        if len(sixties) > 2 or (sixties and max(map(float, (*sixties[1:], seconds))) >= 60):
+            raise ValueError
         for part in sixties:
             minutes = 60 * minutes + int(part)
         return 60 * minutes + float(seconds) if sixties else float(seconds) * factor
