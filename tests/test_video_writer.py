@@ -114,6 +114,18 @@ def test_a_part_of_a_video_begins_at_zero_with_its_sound(tmp_path: Path) -> None
     assert bursts_of(path) == pytest.approx([0.5], abs=0.02)
 
 
+def test_the_sound_of_a_part_ends_with_it(tmp_path: Path) -> None:
+    source, path = tmp_path / "clip.mp4", tmp_path / "part.mp4"
+    make_video(source, times_s=steady_times(100), sound=True, sound_bursts_s=[0.5, 2.3, 3.2])
+
+    with VideoWriter(path, like=probe(source), start_s=2.0) as writer:
+        for time_s in steady_times(25, start_s=2.0):
+            writer.write(numbered()(0), time_s)
+
+    assert bursts_of(path) == pytest.approx([0.3], abs=0.02)
+    assert probe(path).duration_s == pytest.approx(1.0, abs=0.03)
+
+
 def test_sound_that_is_shorter_or_longer_than_the_images(tmp_path: Path) -> None:
     source, path = tmp_path / "clip.mp4", tmp_path / "copy.mp4"
     make_video(source, times_s=steady_times(50), sound=True)

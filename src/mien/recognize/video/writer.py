@@ -119,7 +119,7 @@ class VideoWriter:
             frame.duration = round(1 / (self._rate * float(self._unit)))
             self._put(self._video.encode(frame))
             if self._sound is not None:
-                self._sound.write_until(time_s + 1 / self._rate)
+                self._sound.write_until(time_s - self._start_s + 1 / self._rate)
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         """End the file and give it its name; a writer without a frame leaves no file."""
