@@ -18,7 +18,7 @@ from learn_fixtures import made_up_faces, png, read_as, write_folders, write_par
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
-from mien.learn.evaluation.scores import evaluate, truth_of
+from mien.learn.evaluation.scores import Interval, evaluate, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness, stand_out
 from mien.learn.fairness.gaps import ACCURACY, MIN_CELL, SAME_MIX, Comparison, holm, percent_of
 from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
@@ -413,6 +413,13 @@ def test_where_all_is_read_right_or_nothing_there_still_are_figures() -> None:
     assert sure.interval is not None
     assert (sure.value, sure.interval.high) == (1.0, 1.0)
     assert 0.85 < sure.interval.low < 0.95
+    # At the same mix, too, of the faces that are in it: here of the happy ones alone.
+    targets = np.repeat([HAPPY, SAD, HAPPY, SAD], [20, 20, 40, 5])
+    predicted = np.repeat([HAPPY, 0, HAPPY, SAD], [20, 20, 40, 5])
+    result = compare(read_as(predicted), targets, grouped(np.repeat([0, 1], [40, 45])))
+    mixed = result.groupings[0].groups[0].same_mix
+    assert (mixed.n, mixed.value) == (20, 1.0)
+    assert mixed.interval == Interval.wilson(20, 20)
     result = compare(*a_case([0, 0], [40, 40]))
     gap = result.groupings[0].gaps[ACCURACY]
     assert (gap.difference, gap.ratio, gap.ratio_interval, gap.p) == (0.0, None, None, 1.0)

@@ -218,7 +218,9 @@ class Comparison:
         return GroupingScore(
             name=self._grouping.name,
             about=self._grouping.about,
-            groups=tuple(self._group_score(g, values[g], drawn[:, g]) for g in range(len(self._n))),
+            groups=tuple(
+                self._group_score(g, values[g], drawn[:, g], weights) for g in range(len(self._n))
+            ),
             left_out=len(self._grouping.members) - len(self._members),
             mix=tuple(label for label, w in zip(EMOTIONS, weights, strict=True) if w > 0),
             gaps=gaps,
@@ -264,24 +266,30 @@ class Comparison:
         recalls = right / np.maximum(n, 1)
         return np.concatenate([np.stack([accuracy, recalls @ weights], axis=-1), recalls], axis=-1)
 
-    def _counts(self, measure: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _counts(
+        self, measure: str, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(G,) each: the faces of the measure that are read right, and all of them."""
-        if measure in EMOTIONS:
-            c = EMOTIONS.index(measure)
-            return self._right[:, c], self._n[:, c]
-        return self._right.sum(axis=1), self._n.sum(axis=1)
+        own = np.ones(len(EMOTIONS), bool)
+        if measure == SAME_MIX:
+            own = weights > 0
+        elif measure in EMOTIONS:
+            own = np.arange(len(EMOTIONS)) == EMOTIONS.index(measure)
+        return self._right[:, own].sum(axis=1), self._n[:, own].sum(axis=1)
 
     def _group_score(
-        self, g: int, values: NDArray[np.float64], drawn: NDArray[np.float64]
+        self,
+        g: int,
+        values: NDArray[np.float64],
+        drawn: NDArray[np.float64],
+        weights: NDArray[np.float64],
     ) -> GroupScore:
         """Of (9,) measures and (R, 9) draws of them."""
         rates = {}
         for measure, value, again in zip(_MEASURES, values.tolist(), drawn.T, strict=True):
-            right, n = (int(of[g]) for of in self._counts(measure))
+            right, n = (int(of[g]) for of in self._counts(measure, weights))
             if np.isnan(value):
                 rates[measure] = Rate(n, None, None)
-            elif measure == SAME_MIX:
-                rates[measure] = Rate(n, value, Interval.of(again))
             else:
                 rates[measure] = Rate(n, value, Interval.of_share(right, n, again))
         rows = self._members == g
@@ -312,7 +320,7 @@ class Comparison:
     ) -> NDArray[np.float64]:
         """(count,) gaps between these groups when they are dealt out again by chance."""
         if measure != SAME_MIX:
-            right, n = self._counts(measure)
+            right, n = self._counts(measure, weights)
             return _spread(_deal(n[there], right[there], count, random))
         mixed = np.zeros((count, len(there)))
         for c in np.flatnonzero(weights):
