@@ -55,6 +55,15 @@ def test_a_frame_lasts_until_the_next_as_its_events_do() -> None:
     assert spans == [(5.0, 10.0), (15.0, 20.0), (25.0, 30.0)]
 
 
+def test_who_is_seen_how_long_is_told_of_the_time_not_of_the_frames() -> None:
+    times_s = [*np.arange(0.0, 4.0, 0.05), *np.arange(4.0, 12.0, 0.5)]  # the light goes out
+    one, two = a_tracked_reading(1), a_tracked_reading(2)
+    timeline = Timeline.of((t, [one] if t < 4.0 else [two]) for t in times_s)
+    assert timeline.tracks == [2, 1]
+    timeline.until_s = 12.0
+    assert [timeline.share_seen(track) for track in (1, 2)] == pytest.approx([1 / 3, 2 / 3])
+
+
 def test_memory_does_not_grow_with_the_video() -> None:
     timeline, face = Timeline(max_steps=64), a_tracked_reading()
     for i in range(20_000):

@@ -104,7 +104,8 @@ class Timeline:
         self._frames: Counter[int] = Counter()  # step -> frames in it
         # track -> step -> (8,): the sums of the probabilities, then the number of faces
         self._sums: dict[int, dict[int, NDArray[np.float64]]] = {}
-        self._seen: Counter[int] = Counter()  # track -> frames that it is in
+        self._seen_s: dict[int, float] = {}  # track -> how long it is seen, up to the last frame
+        self._in_last: set[int] = set()  # the tracks of the last frame
         self._people: dict[int, str] = {}  # track -> what the person is called
 
     @classmethod
@@ -124,6 +125,9 @@ class Timeline:
         """
         if self._first_s is None:
             self._first_s = self._last_s = time_s
+        for track in self._in_last:
+            self._seen_s[track] += max(time_s - self._last_s, 0.0)
+        self._in_last.clear()
         self._last_s = max(self._last_s, time_s)
         while (step := max(0, int((time_s - self.start_s) / self._step_s))) >= self._max_steps:
             self._join_steps()
@@ -135,7 +139,8 @@ class Timeline:
             sums[step][:-1] += face.probabilities
             sums[step][-1] += 1
             self._people[face.track] = face.person
-            self._seen[face.track] += 1
+            self._seen_s.setdefault(face.track, 0.0)
+            self._in_last.add(face.track)
 
     @property
     def start_s(self) -> float:
@@ -153,8 +158,8 @@ class Timeline:
 
     @property
     def tracks(self) -> list[int]:
-        """All of them, the one that is in the most frames first."""
-        return sorted(self._seen, key=lambda track: (-self._seen[track], track))
+        """All of them, the one that is seen the longest first."""
+        return sorted(self._seen_s, key=lambda track: (-self.share_seen(track), track))
 
     @property
     def frames(self) -> int:
@@ -166,8 +171,9 @@ class Timeline:
         return self._people[track]
 
     def share_seen(self, track: int) -> float:
-        """The share of all frames that a track is in, 0 to 1."""
-        return self._seen[track] / self.frames
+        """The share of the time in which a track is seen, 0 to 1: a frame counts until the next."""
+        last_s = self.end_s - self._last_s if track in self._in_last else 0.0
+        return (self._seen_s[track] + last_s) / max(self.end_s - self.start_s, 1e-9)
 
     def bands(self, track: int) -> list[Band]:
         """The stretches of time in which a track is there, in order."""
