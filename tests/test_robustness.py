@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     truth_of,
 )
+from mien.learn.plots import robustness as robustness_plots
+from mien.learn.plots.robustness import plot_robustness
 from mien.readings import Image
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import Crops, crop_faces
@@ -298,6 +301,18 @@ def test_a_strip_holds_the_face_as_it_is_in_its_place(tiny_model: Path) -> None:
         assert np.array_equal(strip.crops[as_it_is], crop)
         assert len(strip.read) == len(strip.severities) == len(strip.crops)
         assert strip.read[as_it_is][1] == pytest.approx(classifier(crop[None]).max())
+
+
+def test_the_title_of_few_panels_ends_within_the_figure(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(robustness_plots, "save", lambda figure, stem: drawn.append(figure))
+    data = "fer2013 by FER+ majority test"
+    plot_robustness(replace(a_result(tiny_model, "blur", "mouth"), data=data), tmp_path)
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
 
 
 # The command

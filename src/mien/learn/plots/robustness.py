@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MODEL_COLORS: Final = ("#3478cd", "#e56e1e", "#54942c", "#8e5cc9", "#de4236", "#80868e")
 _QUIET: Final = "#6a7078"  # of notes
+_LETTER_IN: Final = 0.115  # width of a letter of the title, about
 
 
 def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
@@ -36,7 +37,10 @@ def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
         for axes in panels[len(names) :]:
             axes.set_axis_off()
         drawn.supylabel("accuracy", fontsize=10)
-        title = f"Accuracy under corruption, {counted(result.n, 'face')} of {result.data}"
+        heads = ["Accuracy under corruption,", f"{counted(result.n, 'face')} of {result.data}"]
+        letters = int(size[0] / _LETTER_IN)
+        if len(title := " ".join(heads)) > letters:
+            title = "\n".join(textwrap.fill(head, letters) for head in heads)
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold")
         marks: Any = _legend(result.models)
         plain: dict[str, Any] = {"frameon": False, "fontsize": 9}
