@@ -29,7 +29,7 @@ from mien.learn.evaluation.scores import (
     score_votes,
     truth_of,
 )
-from mien.learn.plots.evaluation import plot_class_scores, plot_confusion
+from mien.learn.plots.evaluation import plot_class_scores, plot_confusion, plot_evaluation
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
 
@@ -264,6 +264,17 @@ def test_evaluate_prints_draws_and_gives_as_json_what_is_measured(
     assert "those with at least this probability" in (plots / "risk-coverage.svg").read_text()
     drawn = (plots / "confusion.svg").read_text()
     assert f"{len(TEST)} faces, accuracy {result.evaluation.accuracy:.4f}" in drawn
+
+
+@pytest.mark.parametrize(
+    ("head", "axis"),
+    [("people", "share of FER+'s taggers who say so"), ("label", "share read right")],
+)
+def test_the_figure_of_reliability_names_who_is_held_against(
+    head: str, axis: str, of_people: Path, tmp_path: Path
+) -> None:
+    plot_evaluation(measure(Classifier(of_people, head=head), FACES, "test"), tmp_path)
+    assert f">{axis}</text>" in (tmp_path / "reliability.svg").read_text()
 
 
 def test_evaluate_says_nothing_of_what_it_cannot_measure(

@@ -23,7 +23,11 @@ def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
     scores = result.evaluation
     return [
         *plot_confusion(scores, folder / "confusion", truth=result.truth),
-        *plot_reliability(result.reliability, folder / "reliability"),
+        *plot_reliability(
+            result.reliability,
+            folder / "reliability",
+            by_taggers=result.reliability is not scores.reliability,
+        ),
         *plot_class_scores(scores, folder / "classes"),
         *plot_risk_coverage(result.risk_coverage, folder / "risk-coverage"),
     ]
@@ -50,8 +54,12 @@ def plot_confusion(
         return save(drawn, stem)
 
 
-def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list[Path]:
-    """How often the classifier is right when it is so sure, and how often it is so sure."""
+def plot_reliability(
+    found: Reliability, stem: Path, *, title: str = "", by_taggers: bool = False
+) -> list[Path]:
+    """How often the classifier is right, or taggers say the same, when it is so sure, and how often
+    it is so sure.
+    """
     with figure(6.0, 4.6) as (drawn, (axes,)):
         axes.plot([0, 1], [0, 1], color=_GRAY, linestyle="--", label="as sure as right")
         sure = found.confidence
@@ -60,7 +68,8 @@ def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list
         crowd = np.array(found.count) / sum(found.count)
         axes.bar(sure, crowd, width=0.045, color=_BLUE, alpha=0.25, label="share of the faces")
         axes.set(xlim=(0, 1), xlabel="probability of the emotion that was read")
-        axes.set(ylim=(0, 1), ylabel="share read right")
+        right = "share of FER+'s taggers who say so" if by_taggers else "share read right"
+        axes.set(ylim=(0, 1), ylabel=right)
         legend_below(drawn)
         error = found.expected_calibration_error
         axes.set_title(title or f"Expected calibration error {error:.3f}")
