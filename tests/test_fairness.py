@@ -414,12 +414,14 @@ def test_where_all_is_read_right_or_nothing_there_still_are_figures() -> None:
     assert (sure.value, sure.interval.high) == (1.0, 1.0)
     assert 0.85 < sure.interval.low < 0.95
     # At the same mix, too, of the faces that are in it: here of the happy ones alone.
-    targets = np.repeat([HAPPY, SAD, HAPPY, SAD], [20, 20, 40, 5])
-    predicted = np.repeat([HAPPY, 0, HAPPY, SAD], [20, 20, 40, 5])
-    result = compare(read_as(predicted), targets, grouped(np.repeat([0, 1], [40, 45])))
-    mixed = result.groupings[0].groups[0].same_mix
-    assert (mixed.n, mixed.value) == (20, 1.0)
-    assert mixed.interval == Interval.wilson(20, 20)
+    targets = np.repeat([HAPPY, SAD, HAPPY, SAD], [40, 20, 29, 5])
+    predicted = np.repeat([HAPPY, 0, HAPPY, SAD], [40, 20, 29, 5])
+    result = compare(read_as(predicted), targets, grouped(np.repeat([0, 1], [60, 34])))
+    mixed, few = (group.same_mix for group in result.groupings[0].groups)
+    assert (mixed.n, mixed.value) == (40, 1.0)
+    assert mixed.interval == Interval.wilson(40, 40)
+    # Of fewer than `min_n` faces no rate is told, of those in the mix neither.
+    assert (few.n, few.value, SAME_MIX in result.groupings[0].gaps) == (29, None, False)
     result = compare(*a_case([0, 0], [40, 40]))
     gap = result.groupings[0].gaps[ACCURACY]
     assert (gap.difference, gap.ratio, gap.ratio_interval, gap.p) == (0.0, None, None, 1.0)

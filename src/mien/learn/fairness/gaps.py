@@ -249,7 +249,9 @@ class Comparison:
         ).by_group
         mixed = np.flatnonzero(weights)
         for g, (right, *of) in zip(by_group.index, by_group.to_numpy(np.float64), strict=True):
-            mix = np.dot(np.array(of)[mixed], weights[mixed]) if mixed.size else np.nan
+            mix = np.nan
+            if self._n[g, mixed].sum() >= self._min_n:
+                mix = np.dot(np.array(of)[mixed], weights[mixed])
             values[g] = (right, mix, *np.where(self._n[g] >= self._min_n, of, np.nan))
         return values
 
