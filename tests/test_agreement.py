@@ -169,6 +169,22 @@ def test_rows_are_compared_by_second_and_by_frame(tmp_path: Path) -> None:
     assert part.agreement.value == pytest.approx(4 / 5)
 
 
+def test_what_is_not_labelled_is_told_of_the_time_not_of_the_frames(tmp_path: Path) -> None:
+    edges_s = np.array([*np.arange(0.0, 1.0, 0.1), 1.0, 5.0])  # the last frame lasts four seconds
+    starts_s, ends_s, targets = edges_s[:-1], edges_s[1:], np.full(11, 3)
+    whole = Coding("whole.csv", "whole", starts_s, ends_s, targets, 5.0, edges_s)
+    part = Coding("part.csv", "part", starts_s[:10], ends_s[:10], targets[:10], 5.0)
+
+    found = compare(part, whole, every_s=None)
+
+    assert found.missing == (1, 0)
+    assert found.unlabelled == pytest.approx((0.8, 0.0))
+    write_agreement_page(tmp_path / "page.html", found, made={})
+    page = (tmp_path / "page.html").read_text()
+    assert "20% labelled" in page
+    assert "100% labelled" in page
+
+
 def test_a_track_must_be_named_where_there_are_several(tmp_path: Path) -> None:
     rows = read_rows(write_rows(tmp_path / "rows.csv", CODED, [(2.0, 5.0, "fear")]))
     with pytest.raises(DataError, match=r"rows.csv: expected one track; .*: 1 \(100% .*, 2 \(30%"):

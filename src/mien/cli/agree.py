@@ -118,8 +118,7 @@ def agree(
             "neither file tells how long the video is: compared up to the end of the last label, "
             f"at {clock(end_s, fine=True)}; --to names the end of what was coded"
         )
-    for name, missing in zip(found.names, found.missing, strict=True):
-        share = missing / found.targets.shape[1]
+    for name, share in zip(found.names, found.unlabelled, strict=True):
         if share > 0.2:
             say(f"{name} has no label in {share:.0%} of the time, which counts nowhere")
     if as_json:

@@ -100,6 +100,13 @@ class Agreement:
         return first, second
 
     @property
+    def unlabelled(self) -> tuple[float, float]:
+        """The share of the time that the first does not label, and that the second does not."""
+        first, second = (self.targets == MISSING) @ np.diff(self.edges_s)
+        length_s = self.edges_s[-1] - self.edges_s[0]
+        return float(first / length_s), float(second / length_s)
+
+    @property
     def block_s(self) -> float:
         """How long the blocks are that are drawn."""
         return self.block * float(np.diff(self.edges_s).mean())

@@ -136,7 +136,7 @@ def _bands(found: Agreement) -> list[dict[str, object]]:
     palette = [(*reversed(COLORS[emotion]), 255) for emotion in EMOTIONS] + [(0, 0, 0, 0)]
     colors = np.array(palette, np.uint8)  # BGR and how opaque; the last one is of nobody's label
     bands: list[dict[str, object]] = []
-    for name, targets in zip(found.names, found.targets, strict=True):
+    for name, targets, left_out in zip(found.names, found.targets, found.unlabelled, strict=True):
         words = [
             {
                 "text": EMOTIONS[target],
@@ -146,11 +146,11 @@ def _bands(found: Agreement) -> list[dict[str, object]]:
             for first_s, last_s, target in _runs(targets, edges_s)
             if last_s - first_s >= (needed_s := word_s(EMOTIONS[target], length_s))
         ]
-        labelled = float((targets != MISSING).mean())
-        alt = f"the label that {name} gives over time, {labelled:.0%} of which it labels"
+        labelled = f"{1 - left_out:.0%}"
+        alt = f"the label that {name} gives over time, {labelled} of which it labels"
         image = _image(colors[targets[places]], alt)
         bands.append(
-            {"name": name, "small": f"{labelled:.0%} labelled", "image": image, "words": words}
+            {"name": name, "small": f"{labelled} labelled", "image": image, "words": words}
         )
     # Each stretch has a column at least, however short it is.
     differs = np.zeros(_STEPS, bool)
