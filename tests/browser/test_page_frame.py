@@ -1,10 +1,14 @@
 """The frame of the page: tabs, notice, colors, a server that goes, a token."""
 
 import re
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from browser.conftest import (
@@ -17,6 +21,8 @@ from browser.conftest import (
     visited,
     watched,
 )
+from mien.web.app import create_app
+from mien.web.server import listen
 from web_client import TOKEN, ServerProcess
 
 TABS = ("Webcam", "Photo", "Video", "Model")
@@ -245,3 +251,39 @@ def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
             with pytest.raises(Error, match="Failed to fetch"):
                 page.evaluate(_OTHERS_PAGE, [server.address, TOKEN])
             page.close()
+
+
+@contextmanager
+def mounted() -> Iterator[str]:
+    """The origin of somebody else's program that has the page below `/faces/`."""
+    theirs = FastAPI()
+    theirs.mount("/faces", create_app())
+    server = uvicorn.Server(uvicorn.Config(theirs, log_level="error", ws="websockets-sansio"))
+    with listen("127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_a_page_below_a_path_of_anothers_program_asks_for_nothing_beside_it(
+    context: BrowserContext, portrait: Path, short_video: Path
+) -> None:
+    with mounted() as origin, watched(context, origin) as (page, log):
+        page.goto(f"{origin}/faces/")
+        read_notice(page)
+        page.locator("#status.well").wait_for()
+        start_camera(page)
+        read_photo(page, portrait)
+        go_to(page, "Video")
+        page.set_input_files("#video-input", short_video)
+        expect(page.locator("#video-said")).to_contain_text("125 frames", timeout=60_000)
+        go_to(page, "Model")
+        expect(page.locator("#model-card")).to_contain_text("Model card")
+        described = page.get_by_role("link", name="API").evaluate("link => link.href")
+        assert page.request.get(described).json()["info"]["title"] == "mien"
+        own = (f"{origin}/faces/", f"{origin}/faces/".replace("http", "ws", 1), "blob:")
+        assert [url for url in log.requests if not url.startswith(own)] == []

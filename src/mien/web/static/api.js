@@ -42,7 +42,7 @@ function headersWithToken(headers = {}) {
 /**
  * Ask the server.
  *
- * @param {string} path such as "/api/health".
+ * @param {string} path such as "api/health", below the page's own.
  * @param {RequestInit & {file?: File}} options as those of `fetch`, and what the body holds.
  * @throws {ApiError}
  */
@@ -87,15 +87,15 @@ function formOf(file) {
 }
 
 export function getHealth() {
-  return ask("/api/health");
+  return ask("api/health");
 }
 
 export async function getModels() {
-  return (await ask("/api/models")).models;
+  return (await ask("api/models")).models;
 }
 
 export function getModel(name) {
-  return ask(`/api/models/${encodeURIComponent(name)}`);
+  return ask(`api/models/${encodeURIComponent(name)}`);
 }
 
 /**
@@ -106,12 +106,12 @@ export function getModel(name) {
  * @throws {ApiError} also where the image cannot be read.
  */
 export async function readImage(file) {
-  return (await ask("/api/readings?threshold=0", formOf(file))).images[0];
+  return (await ask("api/readings?threshold=0", formOf(file))).images[0];
 }
 
 /** What the reading of a face rests on; `face` counts from 0 in the order of the readings. */
 export function explainFace(file, face) {
-  return ask(`/api/explanations?face=${face}`, formOf(file));
+  return ask(`api/explanations?face=${face}`, formOf(file));
 }
 
 /**
@@ -127,7 +127,7 @@ export function explainFace(file, face) {
  */
 export function readVideo(file, told) {
   const request = new XMLHttpRequest();
-  request.open("POST", "/api/videos?threshold=0");
+  request.open("POST", "api/videos?threshold=0");
   const headers = headersWithToken({
     Accept: "text/event-stream",
     "Content-Type": file.type.startsWith("video/") ? file.type : "application/octet-stream",
@@ -162,7 +162,7 @@ export function readVideo(file, told) {
 
   function cancel() {
     request.abort();
-    if (id !== null) call(`/api/videos/${id}`, { method: "DELETE" }).catch(() => {});
+    if (id !== null) call(`api/videos/${id}`, { method: "DELETE" }).catch(() => {});
   }
   return { done, cancel };
 }
@@ -183,7 +183,7 @@ export async function makeOfRows(kind, lines, { name, media }) {
     "Content-Type": "application/x-ndjson",
     "X-Filename": encodeURIComponent(name),
   };
-  const response = await call(`/api/rows?${query}`, {
+  const response = await call(`api/rows?${query}`, {
     method: "POST",
     body: new Blob(lines),
     headers,

@@ -17,7 +17,7 @@ export class ServerSocket {
   #running = true;
 
   /**
-   * @param {string} path such as "/api/live".
+   * @param {string} path such as "api/live", below the page's own.
    * @param {{name: string, opened: () => void, message: (data: string | Blob) => void,
    *   trouble: (message: string) => void}} told `name` of what it leads to, in words.
    */
@@ -72,7 +72,7 @@ export class ServerLive extends ServerSocket {
    *   where it was not read.
    */
   constructor(settings, told) {
-    super("/api/live", {
+    super("api/live", {
       name: "server",
       opened: () => {
         this.set(this.#settings);
@@ -104,7 +104,7 @@ export class CameraFeed extends ServerSocket {
    *   saved: (path: string) => void, ended: () => void, trouble: (message: string) => void}} told
    */
   constructor(told) {
-    super("/api/camera", {
+    super("api/camera", {
       ...told,
       name: "camera",
       opened: () => told.trouble(""),
