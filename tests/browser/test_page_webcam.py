@@ -117,6 +117,22 @@ def test_a_recording_has_the_rows_of_the_command_line(live: Page, tmp_path: Path
     assert {r.emotion for frame in frames for r in frame.readings} == {"happy"}
 
 
+def test_a_recording_gives_nobody_the_number_of_another_where_another_one_reads_on(
+    live: Page, tmp_path: Path
+) -> None:
+    live.get_by_role("button", name="Record CSV").click()
+    live.wait_for_timeout(600)
+    with live.expect_response("**/mien.onnx"):
+        live.get_by_label("this browser").check()  # which counts from 1 anew
+    live.wait_for_timeout(2500)
+    frames = list(read_frames(save_download(live, "#webcam-record", tmp_path)))
+
+    numbers = [r.track for frame in frames for r in frame.readings]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == {1, 2}
+    assert all(a.time_s < b.time_s for a, b in pairwise(frames))
+
+
 def test_says_what_to_do_when_the_camera_is_refused(
     playwright: Playwright, server: ServerProcess
 ) -> None:

@@ -142,13 +142,15 @@ export class Recording {
   #began = null; // frame and time of its first row, from which it counts
   #offset = { frame: 0, time_s: 0 };
   #last = { frame: -1, time_s: 0 };
+  #people = { before: 0, most: 0 }; // numbers that were given before it last began anew, and until now
 
   add({ frame, time_s: timeS, faces }) {
     this.#began ??= { frame, time_s: timeS };
     let number = frame - this.#began.frame + this.#offset.frame;
     let time = timeS - this.#began.time_s + this.#offset.time_s;
     if (number <= this.#last.frame) {
-      // The server was away and counts anew.
+      // The server was away and counts anew, people too: its first may be another one now.
+      this.#people.before = this.#people.most;
       this.#began = { frame, time_s: timeS };
       this.#offset = {
         frame: this.#last.frame + 1,
@@ -158,7 +160,10 @@ export class Recording {
     }
     time = Number(time.toFixed(6));
     this.#last = { frame: number, time_s: time };
-    this.#rows.push(frameToCsv(number, time, faces));
+    const { before } = this.#people;
+    const people = faces.map((face) => ({ ...face, track: before + face.track }));
+    this.#people.most = Math.max(this.#people.most, ...people.map(({ track }) => track));
+    this.#rows.push(frameToCsv(number, time, people));
     this.#frames += 1;
   }
 
