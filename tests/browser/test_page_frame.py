@@ -21,6 +21,7 @@ from browser.conftest import (
     visited,
     watched,
 )
+from browser.fake_camera import PORTRAIT
 from mien.web.app import create_app
 from mien.web.server import listen
 from web_client import TOKEN, ServerProcess
@@ -251,6 +252,35 @@ def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
             with pytest.raises(Error, match="Failed to fetch"):
                 page.evaluate(_OTHERS_PAGE, [server.address, TOKEN])
             page.close()
+
+
+def test_paper_has_every_row_and_the_bars_and_is_white(
+    browser: Browser, server: ServerProcess, short_video: Path
+) -> None:
+    a4 = {"width": 718, "height": 1000}
+    with visited(browser, server.address, color_scheme="dark", viewport=a4) as (page, _):
+        page.get_by_label("Colors of the page").select_option("dark")
+        go_to(page, "Photo")
+        page.set_input_files("#photo-input", [PORTRAIT] * 20)
+        expect(page.locator("#photo-said")).to_have_text("20 photos, 20 faces.", timeout=60_000)
+        go_to(page, "Video")
+        page.set_input_files("#video-input", short_video)
+        expect(page.locator("#video-said")).to_contain_text("125 frames", timeout=60_000)
+        page.emulate_media(media="print")
+        style = "(e, name) => getComputedStyle(e)[name]"
+        assert page.locator("body").evaluate(style, "backgroundColor") == "rgb(255, 255, 255)"
+        assert page.locator(".bar i").first.evaluate(style, "printColorAdjust") == "exact"
+        expect(page.locator("#video-csv")).to_be_hidden()
+        overlay, player = (page.locator(f"#video-{name}") for name in ("overlay", "player"))
+        width = "e => Math.round(e.getBoundingClientRect().width)"
+        assert overlay.evaluate(width) == player.evaluate(width)
+        cut = "e => [e.scrollWidth > e.clientWidth, e.scrollHeight > e.clientHeight]"
+        people = page.get_by_role("region", name="Table of the people in the video")
+        assert people.evaluate(cut) == [False, False]
+        page.emulate_media(media="screen")
+        go_to(page, "Photo")
+        page.emulate_media(media="print")
+        assert page.get_by_role("region", name="Table of all faces").evaluate(cut) == [False, False]
 
 
 @contextmanager

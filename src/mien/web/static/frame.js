@@ -18,7 +18,8 @@ export function startTheme() {
     remember("theme", choice.value);
     apply();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
+  for (const query of ["(prefers-color-scheme: dark)", "print"])
+    matchMedia(query).addEventListener("change", apply);
 }
 
 /** Fires "change" with the name of the tab that is shown now as `detail`. */

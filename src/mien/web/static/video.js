@@ -5,6 +5,7 @@ import { byId, hide, make, onClick, resize, shapeOf, showTrouble } from "./eleme
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stemOf, takeFiles } from "./files.js";
+import { themeEvents } from "./frame.js";
 import { frameToCsv, frameToJsonLines, framesHeader } from "./rows.js";
 import { bindSlider } from "./settings.js";
 import { fillTable, makeLink, makeRow } from "./tables.js";
@@ -365,5 +366,6 @@ export function startVideo(health) {
   for (const event of ["seeked", "loadeddata", "pause"])
     player.addEventListener(event, () => showMoment());
   new ResizeObserver(() => showMoment()).observe(byId("video-stage"));
+  themeEvents.addEventListener("change", () => showMoment()); // on paper the player is of another size
   followPlayer();
 }
