@@ -227,11 +227,23 @@ async function sendable(source: Source): Promise<Sent> {
   if (typeof source !== "object" || source === null) throw notAPicture(source);
   try {
     if (source instanceof Blob) return await decodeImage(source);
-    return await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
+    const image = await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
+    return asShown(image, source);
   } catch (error) {
     if (error instanceof TypeError) throw notAPicture(source);
     throw new ImageError(`expected an image that the browser can show; ${firstLine(error)}`);
   }
+}
+
+/** Chromium (156) squeezes a frame of WebCodecs that is turned by a quarter into the shape that it had before. */
+function asShown(image: ImageBitmap, source: CanvasImageSource): ImageBitmap {
+  if (!("displayWidth" in source)) return image;
+  const { displayWidth: width, displayHeight: height } = source;
+  if (image.width === width && image.height === height) return image;
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d")?.drawImage(source, 0, 0);
+  image.close();
+  return canvas.transferToImageBitmap();
 }
 
 function notAPicture(source: unknown): ImageError {

@@ -150,6 +150,24 @@ def test_whatever_shows_an_image_is_read(loaded: Page, expected: dict[str, Any])
         assert_same(readings, [right] * (2 if name == "again" else 1), name)
 
 
+def test_a_frame_of_webcodecs_that_is_turned_is_read_as_it_is_shown(loaded: Page) -> None:
+    frame, shown = loaded.evaluate(
+        """async () => {
+          const image = await createImageBitmap(await (await fetch("/astronaut.jpg")).blob());
+          const [upright, side] = [new OffscreenCanvas(400, 512), new OffscreenCanvas(512, 400)];
+          upright.getContext("2d").drawImage(image, 0, 0);
+          const context = side.getContext("2d");
+          context.translate(0, 400);
+          context.rotate(-Math.PI / 2);
+          context.drawImage(image, 0, 0);
+          const frame = new VideoFrame(new VideoFrame(side, {timestamp: 0}), {rotation: 90});
+          return [await recognizer.read(frame), await recognizer.read(upright)];
+        }"""
+    )
+    assert [face["emotion"] for face in shown] == ["happy"]
+    assert_same(frame, shown, "a frame that is turned")
+
+
 def test_a_photo_that_is_turned_by_exif_is_upright(
     loaded: Page, site: Path, expected: dict[str, Any]
 ) -> None:
