@@ -161,6 +161,19 @@ def test_the_file_and_the_command_write_what_the_page_shows(
     report.goto((folder / "talk.html").as_uri())
 
 
+def test_paper_has_all_columns_and_colors_and_is_white(browser: Browser, folder: Path) -> None:
+    a4 = {"width": 718, "height": 1000}
+    with clean_context(browser, color_scheme="dark", viewport=a4) as context:
+        page = context.new_page()
+        page.goto((folder / "talk.html").as_uri())
+        page.emulate_media(media="print")
+        style = "(e, name) => getComputedStyle(e)[name]"
+        assert page.locator("body").evaluate(style, "backgroundColor") == "rgb(255, 255, 255)"
+        assert page.locator("td").first.evaluate(style, "printColorAdjust") == "exact"
+        wider = "es => es.map((e) => e.scrollWidth > e.clientWidth)"
+        assert not any(page.locator(".scroll").evaluate_all(wider))
+
+
 def test_without_scripts_the_page_is_as_it_was_written(browser: Browser, folder: Path) -> None:
     with clean_context(browser, java_script_enabled=False) as context:
         page = context.new_page()
