@@ -2,7 +2,7 @@
 
 import { Classifier } from "./classifier.js";
 import { cropFaces, SIZE_PX } from "./crops.js";
-import { ImageError, OptionError } from "./errors.js";
+import { checkNumber, ImageError, OptionError } from "./errors.js";
 import { explainCrop } from "./explain.js";
 import { Detector, type Face, MIN_SCORE } from "./faces.js";
 import { EMOTIONS, type Emotion } from "./labels.js";
@@ -69,7 +69,7 @@ export class Engine {
    * @throws OptionError an option is out of its range.
    */
   static async open(files: ModelFiles, options: EngineOptions, runtime: RuntimeOptions): Promise<Engine> {
-    checkThreshold(options.threshold);
+    checkNumber("threshold", options.threshold, 1);
     files.reader.catch(() => undefined); // it is told below, if the other file does not fail before
     const yunet = await YuNet.open(await files.faces);
     const classifier = await Classifier.open(await files.reader, options.modelName, options.head, runtime);
@@ -159,11 +159,5 @@ export class Engine {
     const done = this.last.then(task);
     this.last = done.catch(() => undefined);
     return done;
-  }
-}
-
-function checkThreshold(threshold: number): void {
-  if (!(threshold >= 0 && threshold <= 1)) {
-    throw new OptionError(`threshold: expected 0 to 1; got ${threshold}`);
   }
 }

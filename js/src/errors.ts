@@ -23,6 +23,14 @@ export class ModelError extends MienError {
   override name = "ModelError";
 }
 
+/** @throws OptionError it is no number from 0 to `most`, as the text of a page's input, which would be joined to numbers. */
+export function checkNumber(name: string, value: unknown, most = Infinity): void {
+  if (typeof value === "number" && value >= 0 && value <= most && value < Infinity) return;
+  const expected = most === Infinity ? "0 or more" : `0 to ${most}`;
+  const got = typeof value === "string" ? `'${value}'` : value;
+  throw new OptionError(`${name}: expected ${expected}; got ${got}`);
+}
+
 /** What is told of a recognizer that was closed. */
 export const CLOSED = "expected an open recognizer; it was closed";
 

@@ -1,6 +1,6 @@
 /** Finding faces as the Python package does: a glance, a search, second looks, other sides. */
 
-import { OptionError } from "./errors.js";
+import { checkNumber } from "./errors.js";
 import {
   type Affine,
   cut,
@@ -107,12 +107,8 @@ export class Detector {
     private readonly options: DetectorOptions,
   ) {
     const { minScore, minFacePx } = options;
-    if (!(minScore >= 0 && minScore <= 1)) {
-      throw new OptionError(`minScore: expected 0 to 1; got ${minScore}`);
-    }
-    if (!(minFacePx >= 0 && minFacePx < Infinity)) {
-      throw new OptionError(`minFacePx: expected 0 or more; got ${minFacePx}`);
-    }
+    checkNumber("minScore", minScore, 1);
+    checkNumber("minFacePx", minFacePx);
   }
 
   /** The faces of an image, best first. */

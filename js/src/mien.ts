@@ -1,7 +1,7 @@
 /** The package in a page: the networks run in a worker, so that the page never waits for them. */
 
 import { decodeImage } from "./decoding.js";
-import { CLOSED, errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
+import { CLOSED, checkNumber, errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
 import type { Emotion } from "./labels.js";
 import { type Answer, type Opening, type Request, type Sent, VERSION } from "./protocol.js";
 import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
@@ -43,6 +43,7 @@ export interface RecognizerOptions extends CommonOptions {
 }
 
 const TIMEOUT_MS = 60_000;
+const LONGEST_MS = 2 ** 31 - 1; // a timer of more ends at once
 const OPTIONS = { ...COMMON, assets: true, model: true, wasm: true, timeoutMs: true } as const;
 
 /** See `BaseRecognizer`; a source is anything in a page that shows an image, or pixels. */
@@ -104,6 +105,7 @@ class PageWorker implements Backend<Source> {
 
   static async start(options: RecognizerOptions): Promise<PageWorker> {
     const { assets = ownFolder(), timeoutMs = TIMEOUT_MS, model, wasm } = options;
+    checkNumber("timeoutMs", timeoutMs, LONGEST_MS);
     const folder = folderAt(assets);
     const at = (name: string): string => new URL(name, folder).href;
     const script = at("worker.js");

@@ -1,6 +1,6 @@
 /** Probabilities of one face over time, steadied: means of logits, and labels that hold. */
 
-import { OptionError } from "./errors.js";
+import { checkNumber, OptionError } from "./errors.js";
 import { EMOTIONS } from "./labels.js";
 import { highest } from "./readings.js";
 
@@ -17,10 +17,8 @@ export const SMOOTHING: SmoothingSettings = { halfLifeS: 0.4, margin: 0.1 };
 
 /** @throws OptionError a value is out of its range. */
 export function checkSmoothing({ halfLifeS, margin }: SmoothingSettings): void {
-  if (!(halfLifeS >= 0 && halfLifeS < Infinity)) {
-    throw new OptionError(`halfLifeS: expected 0 or more; got ${halfLifeS}`);
-  }
-  if (!(margin >= 0 && margin <= 1)) throw new OptionError(`margin: expected 0 to 1; got ${margin}`);
+  checkNumber("halfLifeS", halfLifeS);
+  checkNumber("margin", margin, 1);
 }
 
 /**

@@ -32,6 +32,7 @@ test("options out of their range are told", async () => {
   const wrong = [
     [{ threshold: 1.5 }, /threshold: expected 0 to 1; got 1.5/],
     [{ threshold: Number.NaN }, /threshold: expected 0 to 1; got NaN/],
+    [{ threshold: "0.5" as unknown as number }, /threshold: expected 0 to 1; got '0.5'/],
     [{ minFacePx: -1 }, /minFacePx: expected 0 or more; got -1/],
     [{ head: "votes" as "label" }, /head: expected people or label, which .*mien\.onnx has; got votes/],
   ] as const;
@@ -183,6 +184,11 @@ test("a stream tells what is wrong, and ends where it is told to", async () => {
     refusal("OptionError", /halfLifeS: expected 0 or more/),
   );
   await assert.rejects(collect([0], { margin: 2 }), refusal("OptionError", /margin: expected 0 to 1; got 2/));
+  // An input's text: joined to a probability it would be no number, and the first label would stay for ever.
+  await assert.rejects(
+    collect([0], { margin: "0.1" }),
+    refusal("OptionError", /margin: expected 0 to 1; got '0.1'/),
+  );
   assert.equal((await collect([0, 1, 1])).length, 3);
   assert.equal((await collect([0, 1], { signal: AbortSignal.abort() })).length, 0);
   const skipping = recognizer.stream([

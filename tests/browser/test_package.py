@@ -352,6 +352,7 @@ CANNOT_LOAD: Final[list[tuple[dict[str, Any], str, str]]] = [
     ({"assets": "/nowhere"}, "ModelError", "nowhere/worker.js: expected the worker that mien"),
     ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
     ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
+    ({"timeoutMs": 2**31}, "OptionError", "timeoutMs: expected 0 to 2147483647; got 2147483648"),
 ]
 
 
