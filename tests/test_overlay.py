@@ -218,6 +218,17 @@ def test_bars_without_room_come_back_only_when_there_is_plenty() -> None:
     assert shown[-1]
 
 
+@pytest.mark.parametrize("emotion", ["happy", "surprise"])
+def test_a_label_is_whole_on_a_face_of_fer2013(emotion: str) -> None:
+    image = np.full((48, 48, 3), 200, np.uint8)
+    reading = a_reading((4.0, 14.0, 44.0, 46.0), emotion)
+    shares = [0.94, 0.97]
+    four, seven = (
+        annotate(image, [replace(reading, probability=share)], bars=False) for share in shares
+    )
+    assert (four != seven).any()  # what tells them apart is the last digit
+
+
 def test_a_label_of_a_video_keeps_the_size_of_its_letters() -> None:
     draw, heights = Annotator(bars=False), set()
     for height in (96, 100, 104, 108, 98, 95):

@@ -173,7 +173,10 @@ def _draw_label(
     """Draw the emotion and its probability; gives the place of the plate."""
     size = canvas.shape[1], canvas.shape[0]
     edge = _BLACK if reading.unsure else None
-    pixels, mask = _plate(text, layout.font_px, _color(reading), edge)
+    for font_px in range(layout.font_px, 0, -1):
+        pixels, mask = _plate(text, font_px, _color(reading), edge)
+        if mask.shape[1] <= size[0]:  # cut off, "94%" would be read as 9
+            break
     height, width = mask.shape
     x0, y0, x1, y1 = reading.box
     corners = ((x0, y0 - height), (x0, y1), (x1 - width, y0 - height), (x1 - width, y1), (x0, y0))
