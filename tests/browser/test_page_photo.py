@@ -156,6 +156,13 @@ def test_no_plate_covers_eyes_or_another_plate(page: Page, side: int) -> None:
         assert _overlap([x0 - 1, y0 - 1, x1 + 1, y1 + 1], boxes[selected])
 
 
+def test_no_plate_is_cut_off_where_an_image_is_narrow(page: Page) -> None:
+    how = {"scale": 1, "width": 60, "height": 600, "letterPx": 13}
+    plates = page.evaluate(_PLATES, [[[8, 100, 48, 150], [10, 300, 52, 352]], how])
+    assert len(plates) == 2
+    assert all(left >= 0 and right <= 60 for left, _, right, _ in plates)
+
+
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_photo_that_is_dropped_or_pasted_is_read(
     photo_tab: Page, portrait: Path, kind: str

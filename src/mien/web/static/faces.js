@@ -57,7 +57,9 @@ function platesOf(context, faces, boxes, { width, height, letterPx, selected = -
   const lay = (at, size, words) => {
     const number = `${faces[at].track ?? (faces.length > 1 ? at + 1 : "")}`;
     const plate = { emotion: shownOf(faces[at]), words, number, size };
-    const places = placesOf(boxes[at], sizeOf(context, plate), width, height);
+    const [across, down] = sizeOf(context, plate);
+    if (words && across > width) return null; // cut off, "94 %" may be read as 9
+    const places = placesOf(boxes[at], [across, down], width, height);
     let place = places.find((each) => isFree(each, at));
     if (at === selected && !plates.has(at)) place ??= places[0];
     if (place) plates.set(at, { ...plate, place });
