@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect
 
 from browser.conftest import (
     Host,
     Log,
     go_to,
+    launch,
     read_notice,
     read_photo,
     start_camera,
@@ -252,6 +253,20 @@ def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
             with pytest.raises(Error, match="Failed to fetch"):
                 page.evaluate(_OTHERS_PAGE, [server.address, TOKEN])
             page.close()
+
+
+def test_large_letters_have_their_room(playwright: Playwright, server: ServerProcess) -> None:
+    with (
+        launch(playwright, "--blink-settings=defaultFontSize=32") as browser,
+        visited(browser, server.address) as (page, _),
+    ):
+        page.locator("#status.well").wait_for()
+        size = page.locator("body").evaluate("e => getComputedStyle(e).fontSize")
+        assert size == "30px"
+        boxes = [page.locator(place).bounding_box() for place in ("#tab-model", "#status")]
+        (tab, status) = (box for box in boxes if box is not None)
+        beside = tab["x"] + tab["width"] <= status["x"]
+        assert beside or status["y"] + status["height"] <= tab["y"]
 
 
 def test_paper_has_every_row_and_the_bars_and_is_white(

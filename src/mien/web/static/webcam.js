@@ -171,7 +171,7 @@ export function startWebcam() {
   window.addEventListener("beforeunload", (event) => {
     if (view.recording) event.preventDefault(); // its rows would be lost
   });
-  if (innerWidth <= 900) byId("webcam-settings").open = false;
+  if (matchMedia("(max-width: 56.25em)").matches) byId("webcam-settings").open = false;
   health.then(({ camera }) => {
     if (!camera) return offerCameras();
     view.mirrored = false;
