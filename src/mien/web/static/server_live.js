@@ -7,7 +7,7 @@ const RETRY_MS = 1_000;
 const REASONS = {
   1008: "The server refused the connection. Its token may have changed: open the page anew.",
   1009: "The server refused a frame that was too large.",
-  1013: "The server has as many live views as it allows. Close one of them.",
+  1013: "The server has as many live views as it allows. Close one of them, and start the camera again.",
 };
 const POLICY_CODES = new Set([1008, 1013]); // trying again would not help
 
