@@ -1,8 +1,8 @@
 #!/bin/sh
 # apache-arrow 21.2.0 (JavaScript): toArray() of a column of half floats, as of probabilities that were saved small
-# (float16 of NumPy, pyarrow, polars), gives the bits as whole numbers: .97 is 15299, and the mean of seven that sum to 1
-# is 11,000 or so, without a word, though get(), for-of and toJSON() of the same column are right. Its documentation has
-# the values of a type that no typed array corresponds to copied. Use Float32Array.from(column).
+# (float16 of NumPy, pyarrow, pandas), gives their bits as whole numbers: .97 is 15299, and the mean of a column 10621
+# in place of .35, without a word, though get(), for-of and toJSON() of the same column are right. Its documentation
+# has the bare array for types alone that a typed array corresponds to. Use Float32Array.from(column).
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
