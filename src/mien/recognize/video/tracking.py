@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -207,9 +207,8 @@ class Tracker:
         )
 
     def _faces_of(self, held: "list[Frame]") -> "Iterator[tuple[Frame, list[TrackedFace]]]":
-        times_s = [self._time_s, *(frame.time_s for frame in held)]
-        rise = all(before < after for before, after in pairwise(times_s))
-        if len(held) > 1 and rise and times_s[-1] - times_s[0] <= self.settings.across_s + 1e-4:
+        until_s = self._time_s + self.settings.across_s + 1e-4
+        if len(held) > 1 and held[-2].time_s < held[-1].time_s <= until_s:
             across = self._across(held)
             if across is not None:
                 yield from zip(held, across, strict=True)
@@ -234,8 +233,8 @@ class Tracker:
         for track in self._tracks:
             if track.seen:
                 expected = track.expected_in(last.time_s - self._time_s)
-                step = flow(self._before, gray, track.box, expected, scale)
-                if step is None or not track.resembles(step.box(track.box), gray, scale):
+                step = track.step(self._before, gray, expected, scale)
+                if step is None:
                     return None
                 steps[track] = step
         begin_s, places = self._time_s, {t: (t.box, t.landmarks) for t in steps}
@@ -336,8 +335,8 @@ class Tracker:
         """Move the faces by optical flow."""
         for track in self._tracks:
             if track.seen and before.shape == gray.shape:
-                step = flow(before, gray, track.box, track.expected, scale)
-                if step is None or not track.resembles(step.box(track.box), gray, scale):
+                step = track.step(before, gray, track.expected, scale)
+                if step is None:
                     track.lose()
                 else:
                     track.move(step, track.box, track.landmarks)
@@ -579,10 +578,15 @@ class _Track:
         motion.predict(step_s)
         return motion.box()
 
-    def resembles(self, box: Box, gray: Gray, scale: float) -> bool:
-        """Whether what is there looks like itself."""
-        patch = patch_of(gray, box, scale, self.PATCH)
-        return float((patch * self.patch).sum()) >= self.MIN_CORRELATION
+    def step(
+        self, before: Gray, gray: Gray, expected: Box, scale: float
+    ) -> SimilarityTransform | None:
+        """How it has moved; None where that is unsure, or where it no longer looks like itself."""
+        step = flow(before, gray, self.box, expected, scale)
+        if step is None:
+            return None
+        patch = patch_of(gray, step.box(self.box), scale, self.PATCH)
+        return step if float((patch * self.patch).sum()) >= self.MIN_CORRELATION else None
 
     def move(self, step: SimilarityTransform, box: Box, landmarks: Landmarks | None) -> None:
         """It has moved so from where it was, and is seen there."""
