@@ -9,6 +9,7 @@ from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.labels import EMOTIONS
 from mien.recognize.images import load_image
 from mien.rows.timeline import Timeline, clock, plot_timeline
+from videos import steady_times
 
 
 def a_timeline(seconds: float = 8.0, people: int = 2, fps: float = 10.0) -> Timeline:
@@ -62,6 +63,9 @@ def test_who_is_seen_how_long_is_told_of_the_time_not_of_the_frames() -> None:
     assert timeline.tracks == [2, 1]
     timeline.until_s = 12.0
     assert [timeline.share_seen(track) for track in (1, 2)] == pytest.approx([1 / 3, 2 / 3])
+    for half in range(5, 200, 5):  # as long as one another, by sums that are rounded
+        shown = (([two] if i < half else [one]) for i in range(2 * half))
+        assert Timeline.of(zip(steady_times(2 * half), shown, strict=True)).tracks == [1, 2]
 
 
 def test_memory_does_not_grow_with_the_video() -> None:

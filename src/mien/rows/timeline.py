@@ -159,7 +159,8 @@ class Timeline:
     @property
     def tracks(self) -> list[int]:
         """All of them, the one that is seen the longest first."""
-        return sorted(self._seen_s, key=lambda track: (-self.share_seen(track), track))
+        # Sums of the same length may differ in their last digits.
+        return sorted(self._seen_s, key=lambda track: (-round(self.share_seen(track), 9), track))
 
     @property
     def frames(self) -> int:
