@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ from mien import EMOTIONS, Recognizer, __version__, load_image
 from mien.errors import DataError, ModelError, OptionError, OutputError
 from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS, MOVES
 from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
+from mien.recognize.batch.plan import Plan
+from mien.recognize.batch.pool import Event
+from mien.recognize.batch.settings import Job
+from mien.recognize.batch.work import ShardWorker
 from mien.rows.formats.fex import write_image_fex
 from mien.rows.images import read_image_rows
 from videos import make_video, moving_portrait
@@ -256,6 +261,27 @@ def test_a_rerun_does_only_what_is_missing(tmp_path: Path) -> None:
     assert parts[0].stat().st_mtime_ns == kept
     assert sorted((out / "rows").iterdir()) == parts
     assert run(tmp_path / "in", out, shard_images=2).images == 0
+
+
+def test_what_was_written_as_the_work_was_ended_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(job: Job, plan: Plan, numbers: list[int], _: int) -> Iterator[Event]:
+        worker = ShardWorker(job)
+        yield worker(plan[numbers[0]])
+        worker(plan[numbers[1]])  # word of it does not come
+        raise KeyboardInterrupt
+
+    write_folder(tmp_path / "in", 7)
+    with monkeypatch.context() as patch:
+        patch.setattr("mien.recognize.batch.run.run_local", ended)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "in", tmp_path / "out", shard_images=2)
+    state = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (len(state["shards"]), state["counts"]["images"]) == (2, 4)
+    assert (state["runs"][0]["images"], state["runs"][0]["ended"]) == (4, "interrupted")
+    result = run(tmp_path / "in", tmp_path / "out", shard_images=2)
+    assert (result.shards_before, result.images, result.tally.images) == (2, 3, 7)
 
 
 def test_a_data_set_of_other_settings_is_refused(here: Path, tiny_model: Path) -> None:

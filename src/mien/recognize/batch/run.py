@@ -198,7 +198,7 @@ def run_batch(
             else:
                 workers = processes or 0
                 engine, events = "ray", run_ray(job, plan, order, ray, workers or None)
-            result = _Work(dataset, plan, engine, workers, report).do(events)
+            result = _Work(dataset, plan, engine, workers, retry_errors, report).do(events)
             return replace(result, fex=dataset.write_fex()) if fex else result
 
 
@@ -281,6 +281,7 @@ class _Work:
     _plan: Plan
     _engine: str
     _workers: int
+    _retry_errors: bool
     _report: Callable[[Status], None] | None
 
     def __post_init__(self) -> None:
@@ -303,9 +304,11 @@ class _Work:
             ended = "complete" if self._complete else "given up"
         except MienError as error:
             with suppress(MienError):  # the disk may be full, which is what `error` says
+                self._take_unheard()
                 self._finish(str(error))
             raise
         except BaseException:
+            self._take_unheard()
             self._finish(ended)
             raise
         return self._finish(ended)
@@ -328,6 +331,14 @@ class _Work:
                 self._save("at work")
         elif self._report is not None:
             self._report(self._status(event))
+
+    def _take_unheard(self) -> None:
+        """Parts count that workers had written when they were ended before word of them came."""
+        dataset, heard = self._dataset, self._dataset.records
+        dataset.find_done(len(self._plan), retry_errors=self._retry_errors)
+        for number in dataset.records.keys() - heard.keys():
+            self._done.add(dataset.records[number].tally)
+        dataset.records.update(heard)
 
     def _status(self, under_way: Progress) -> Status:
         plan, before, seconds = self._plan, self._before, self._seconds
