@@ -10,7 +10,6 @@ import logging
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -29,8 +28,11 @@ from mien.recognize.batch.storage import Folder
 LOCAL: Final = "local"
 """In place of an address: a Ray of our own on this machine, for as long as the work takes."""
 
-ANSWER_S: Final = 12.0
-"""After which a cluster that does not answer counts as gone."""
+CONNECT_S: Final = 12.0
+"""After which an address where nothing listens counts as gone."""
+
+ANSWER_S: Final = 60.0
+"""Likewise, where something listens: a busy machine takes long to start what asks."""
 
 _STORE_BYTES: Final = 100_000_000  # of our own Ray: nothing but names and counts goes through it
 
@@ -47,7 +49,7 @@ def run_ray(
         address: of the cluster, such as `10.0.0.1:6379` or `auto`; or `LOCAL`.
         workers: at once, at most; None takes every core.
     Raises:
-        OptionError: nothing answers at the address within `ANSWER_S`, or it is no Ray cluster.
+        OptionError: nothing answers at the address in time, or it is no Ray cluster.
     """
     if not numbers:
         return
@@ -149,13 +151,12 @@ def check_answers(address: str) -> None:
         address: `host:port`, or `ray://host:port`; `auto` and `LOCAL` are not asked for.
     Raises:
         MissingExtraError: Ray is not installed.
-        OptionError: nothing answers within `ANSWER_S`, or something else than Ray.
+        OptionError: nothing listens, or it is no Ray that answers within `ANSWER_S`.
     """
     if importlib.util.find_spec("ray") is None:
         raise _no_ray(ModuleNotFoundError("No module named 'ray'"))
     if address in ("auto", LOCAL):
         return
-    begun = time.monotonic()
     host, _, port = address.removeprefix("ray://").rpartition(":")
     expected = f"--ray {address}: expected"
     if not host or not port.isdigit():
@@ -163,15 +164,14 @@ def check_answers(address: str) -> None:
             f"{expected} the address of a cluster, such as 10.0.0.1:6379, or auto, or {LOCAL}"
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise OptionError(f"{expected} a Ray cluster; nothing answers there: {error}") from None
     if address.startswith("ray://"):
         return
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     with suppress(subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        left_s = ANSWER_S - (time.monotonic() - begun)
-        subprocess.run(command, capture_output=True, timeout=left_s, check=True)
+        subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=True)
         return
     raise OptionError(f"{expected} a Ray cluster; what listens there does not answer as one")
 
