@@ -145,6 +145,7 @@ def test_the_last_frame_that_was_read_ends_with_the_video_at_the_latest(
     path = tmp_path / "clip.mp4"
     make_video(path, moving_portrait(lambda n: (10, 10)), times_s=steady_times(100))
     outputs = Outputs(
+        video=tmp_path / "copy.mp4",
         statistics=tmp_path / "statistics.csv",
         report=tmp_path / "page.html",
         formats={"textgrid": tmp_path / "clip.TextGrid"},
@@ -155,6 +156,7 @@ def test_the_last_frame_that_was_read_ends_with_the_video_at_the_latest(
     assert {float(r["seen_s"]) for r in csv_rows(tmp_path / "statistics.csv")} == {until_s}
     assert clock(until_s, fine=True) in (tmp_path / "page.html").read_text()
     assert f"            xmax = {until_s:g}\n" in (tmp_path / "clip.TextGrid").read_text()
+    assert probe(tmp_path / "copy.mp4").duration_s == pytest.approx(until_s)
 
 
 @pytest.mark.parametrize(

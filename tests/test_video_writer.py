@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -90,8 +91,6 @@ def test_sound_stays_in_step_within_a_frame(
 
 
 def test_sound_is_copied_not_encoded_anew(tmp_path: Path) -> None:
-    import av
-
     source, path = tmp_path / "clip.mp4", tmp_path / "copy.mp4"
     make_video(source, sound=True)
     copy_video(source, path)
@@ -124,6 +123,24 @@ def test_the_sound_of_a_part_ends_with_it(tmp_path: Path) -> None:
 
     assert bursts_of(path) == pytest.approx([0.3], abs=0.02)
     assert probe(path).duration_s == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_the_last_frame_and_its_sound_last_as_long_as_is_said(suffix: str, tmp_path: Path) -> None:
+    source, path = tmp_path / "clip.mp4", tmp_path / f"part{suffix}"
+    make_video(source, times_s=steady_times(100), sound=True, sound_bursts_s=[2.7, 3.5])
+    for until_s, length_s, bursts in (
+        (3.7, 1.7, [0.7, 1.5]),
+        (3.3, 1.3, [0.7]),
+        (3.01, 1.04, [0.7]),
+    ):
+        with VideoWriter(path, like=probe(source), start_s=2.0) as writer:
+            writer.write(numbered()(0), 2.0)
+            writer.write(numbered()(1), 3.0)
+            writer.until_s = until_s
+        assert bursts_of(path) == pytest.approx(bursts, abs=0.02)
+        with av.open(str(path)) as container:
+            assert container.duration == pytest.approx(1e6 * length_s, abs=25_000)  # of sound
 
 
 def test_sound_that_is_shorter_or_longer_than_the_images(tmp_path: Path) -> None:

@@ -129,12 +129,15 @@ def write_video(
         if not rows.frames and start_s:
             raise _over_before(start_s, "there is none", info)
         info = _with_length(info, how, rows)
+        until_s = end_of_last(rows.end_s, how.every_s, info.duration_s, how.end_s)
+        if copy is not None:
+            copy.until_s = until_s
         people = rows.write_sums(
             facts=_facts(info, rows.frames),
             images=Images() if highlights is None else highlights.images(),
             settings=_settings_of(recognizer, how),
             media=media_of(info),
-            until_s=end_of_last(rows.end_s, how.every_s, info.duration_s, how.end_s),
+            until_s=until_s,
         )
     is_cut_short = _is_cut_short(info, how, rows.end_s)
     return VideoOutcome(info, people, rows.frames, rows.end_s, is_cut_short)

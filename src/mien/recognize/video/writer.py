@@ -48,6 +48,11 @@ class VideoWriter:
         path: ends in one of `WRITABLE_SUFFIXES`.
         like: the video that frames and sound come from; without it there is no sound.
         start_s: the time of `like` that becomes zero, where only a part of it is written.
+
+    Attributes:
+        until_s: when the last frame ends, and the sound with it, if it is set before the end of
+            the `with` block; None: it takes as long as the rate of frames says.
+
     Raises:
         OutputError: the file cannot be written.
     """
@@ -69,6 +74,7 @@ class VideoWriter:
         self.partial = part_name(self.path)
         self._like = like
         self._start_s = start_s
+        self.until_s: float | None = None
         self._rate = (like.frame_rate if like is not None else None) or 25.0
         self._container: OutputContainer | None = None
         self._sound: _Sound | None = None
@@ -128,6 +134,8 @@ class VideoWriter:
                 with self._writing():
                     self._put_last()
                     if self._sound is not None:
+                        if self.until_s is not None:
+                            self._sound.write_until(self.until_s - self._start_s)
                         self._sound.finish()
                     self._container.close()
                     self._container = None
@@ -209,6 +217,10 @@ class VideoWriter:
         self._put(self._video.encode())
         if self._container is not None and self._held is not None:
             held, self._held = self._held, None
+            if self.until_s is not None:
+                assert held.pts is not None
+                end = round((self.until_s - self._start_s) / held.time_base)
+                held.duration = max(round(1 / self._rate / held.time_base), end - held.pts)
             self._container.mux(held)
 
     @contextmanager
