@@ -20,6 +20,7 @@ from mien.recognize.video.batch import VideoFile, find_videos, write_videos
 from mien.recognize.video.files import VideoOptions, write_video
 from mien.recognize.video.frames import VideoInfo, probe
 from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.report import read_report
 from mien.rows.files import read_frames
 from mien.rows.timeline import clock
 from videos import (
@@ -130,10 +131,12 @@ def test_a_second_stream_of_images_is_said(video: Mien, tmp_path: Path) -> None:
 def test_a_part_of_the_video_at_times_of_the_video(
     video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
-    out, rows_file = tmp_path / "part.mp4", tmp_path / "rows.csv"
+    out, rows_file, page = (tmp_path / name for name in ("part.mp4", "rows.csv", "page.html"))
     arguments = ("--start", 0.5, "--end", 1.5, "--every", 0.25)
-    done = video(clip_file, "--out", out, "--csv", rows_file, *arguments)
+    done = video(clip_file, "--out", out, "--csv", rows_file, "--report", page, *arguments)
     assert done.status == 0
+    facts = read_report(page).facts
+    assert (facts["length"], facts["part read"]) == ("0:04.0", "0:00.5 to 0:01.5")
     assert [float(row["time_s"]) for row in csv_rows(rows_file)] == [0.52, 0.76, 1.0, 1.28]
     assert packet_times(out) == pytest.approx([0.02, 0.26, 0.5, 0.78], abs=1e-6)
 

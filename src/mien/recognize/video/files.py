@@ -133,7 +133,7 @@ def write_video(
         if copy is not None:
             copy.until_s = until_s
         people = rows.write_sums(
-            facts=_facts(info, rows.frames),
+            facts=_facts(info, how, rows),
             images=Images() if highlights is None else highlights.images(),
             settings=_settings_of(recognizer, how),
             media=media_of(info),
@@ -210,13 +210,17 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
     return settings
 
 
-def _facts(info: VideoInfo, count: int) -> dict[str, str]:
+def _facts(info: VideoInfo, how: VideoOptions, sink: RowSink) -> dict[str, str]:
     facts = {}
     if info.duration_s is not None:
         facts["length"] = clock(info.duration_s, fine=True)
+    if how.start_s or how.end_s is not None:
+        ends_s = [end_s for end_s in (how.end_s, info.duration_s) if end_s is not None]
+        part_s = (how.start_s or 0.0, min(ends_s, default=sink.until_s))
+        facts["part read"] = " to ".join(clock(time_s, fine=True) for time_s in part_s)
     facts["size"] = f"{info.width} x {info.height}"
     if info.frame_rate is not None:
         facts["frame rate"] = f"{info.frame_rate:.4g}/s"
-    facts["frames read"] = f"{count:,}"
+    facts["frames read"] = f"{sink.frames:,}"
     facts["codec"] = info.codec
     return facts
