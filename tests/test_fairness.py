@@ -547,7 +547,7 @@ def test_the_command_holds_each_head_against_its_truth(mien: Mien, tmp_path: Pat
     )
     judged = truth_of("people", voted, "test").split("test")
 
-    assert (said["data"], said["n"]) == ("made-up by FER+ majority", len(judged))
+    assert (said["data"], said["n"]) == ("made-up (FER+ majority)", len(judged))
     assert (label["data"], label["n"]) == ("made-up", len(voted.split("test")))
     right = evaluate(Classifier(people), judged).accuracy
     assert said["accuracy"]["value"] == pytest.approx(right)

@@ -308,7 +308,7 @@ def test_the_title_of_few_panels_ends_within_the_figure(
 ) -> None:
     drawn: list[Any] = []
     monkeypatch.setattr(robustness_plots, "save", lambda figure, stem: drawn.append(figure))
-    data = "fer2013 by FER+ majority test"
+    data = "fer2013 (FER+ majority) test"
     plot_robustness(replace(a_result(tiny_model, "blur", "mouth"), data=data), tmp_path)
     (figure,) = drawn
     figure.draw_without_rendering()
@@ -375,7 +375,7 @@ def test_models_are_asked_the_same(mien: Mien, tiny_model: Path, tmp_path: Path)
 
     alone = json.loads(mien(*arguments, *data).stdout)
     judged = truth_of("people", voted, "test").split("test")
-    assert (alone["data"], alone["n"]) == ("fer2013 by FER+ majority test", len(judged))
+    assert (alone["data"], alone["n"]) == ("fer2013 (FER+ majority) test", len(judged))
     right = evaluate(Classifier(people), judged).accuracy
     assert alone["measurements"][0]["accuracy"] == pytest.approx(right)
     beside = json.loads(mien(*arguments, *data, "--model", tiny_model).stdout)

@@ -310,7 +310,7 @@ def truth_of(head: str, faces: FaceSet, split: str) -> FaceSet:
     known = majority >= 0
     kept = known | ~np.isin(faces.splits, faces.splits[known])
     targets = np.where(known, majority, faces.targets)
-    name = f"{faces.name} by {FERPLUS_MAJORITY}"
+    name = f"{faces.name} ({FERPLUS_MAJORITY})"  # a split may follow
     return replace(faces, targets=targets, name=name).take(kept)
 
 
