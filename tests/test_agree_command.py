@@ -50,6 +50,25 @@ def test_figure_and_page_are_written(mien: Mien, rows: Path, tmp_path: Path) -> 
     assert "amused=happy" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("second", "some", "others"),
+    [
+        ([(0.0, 9.0, "happy"), (9.0, 30.0, "sad")], True, False),
+        ([(0.0, 15.0, "happy"), (15.0, 30.0, "sad")], False, True),  # perfect agreement
+        ([(0.0, 15.0, "sad"), (15.0, 30.0, "happy")], True, True),  # none is alike in any draw
+    ],
+)
+def test_the_page_tells_of_intervals_where_there_are_some(
+    second: list[tuple[float, float, str]], *, some: bool, others: bool, mien: Mien, tmp_path: Path
+) -> None:
+    coders = [(0.0, 15.0, "happy"), (15.0, 30.0, "sad")], second
+    files = [write_table(tmp_path / f"{i}.csv", coded) for i, coded in enumerate(coders)]
+    assert mien("agree", *files, "--report", tmp_path / "page.html").status == 0
+    page = (tmp_path / "page.html").read_text()
+    assert ("Below a number is its 95&nbsp;% interval" in page) == some
+    assert ("What has no interval" in page) == others
+
+
 def test_two_coders_and_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> None:
     path = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=SEEN)
     done = mien("agree", path, path, "--tier", "ben", "--tier", "anna")
