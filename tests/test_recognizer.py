@@ -1,5 +1,6 @@
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -296,7 +297,11 @@ def test_numbers_of_numpy_become_plain_ones(tiny_model: Path) -> None:
     [
         ((1.0, 2.0, 3.0), None, r"box: expected x0, y0, x1 and y1; got \(1.0, 2.0, 3.0\)"),
         (np.zeros(5), None, "box: expected x0, y0, x1 and y1; got"),
+        (np.array([1.0, 2.0, np.nan, 4.0]), None, "box: expected finite x0, y0, x1 and y1"),
+        ((1.0, 2.0, 3.0, math.inf), None, "box: expected finite x0, y0, x1 and y1"),
+        ((40.0, 30.0, 20.0, 50.0), None, r"x1 and y1 the larger ones; got \(40.0, 30.0, 20.0"),
         ((1.0, 2.0, 3.0, 4.0), (*EYES, (1.0, 2.0)), "landmarks: expected 5 points; got 6"),
+        ((1.0, 2.0, 3.0, 4.0), (*EYES[:4], (1.0, math.nan)), "landmarks: expected finite"),
     ],
 )
 def test_a_face_of_another_form_is_refused_where_it_is_made(
@@ -304,3 +309,8 @@ def test_a_face_of_another_form_is_refused_where_it_is_made(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         Face(box, 0.9, points)
+
+
+def test_a_face_without_a_score_is_refused() -> None:
+    with pytest.raises(OptionError, match="score: expected a finite number; got nan"):
+        Face((1.0, 2.0, 3.0, 4.0), math.nan)

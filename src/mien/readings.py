@@ -4,6 +4,7 @@ Both flows share them: what recognizes makes them, tables, pages and images are 
 """
 
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
@@ -45,7 +46,8 @@ class Face:
             pixels of the original image, or None. Right is the person's own right: the left one
             in the image.
     Raises:
-        OptionError: `box` has not four numbers, or `landmarks` not five points.
+        OptionError: `box` has not four numbers, its right lies left of its left, `landmarks` are
+            not five points, or a number is NaN or infinite.
     """
 
     box: Box
@@ -61,10 +63,20 @@ class Face:
                 raise OptionError(f"expected x0, y0, x1 and y1; got {box}", argument="box")
             object.__setattr__(self, "box", box)
             object.__setattr__(self, "score", float(self.score))
+        x0, y0, x1, y1 = self.box
+        if not (-inf < x0 <= x1 < inf and -inf < y0 <= y1 < inf):
+            raise OptionError(
+                f"expected finite x0, y0, x1 and y1, x1 and y1 the larger ones; got {self.box}",
+                argument="box",
+            )
+        if not isfinite(self.score):
+            raise OptionError(f"expected a finite number; got {self.score}", argument="score")
         if self.landmarks is not None:
             points = tuple((float(x), float(y)) for x, y in self.landmarks)
             if len(points) != 5:
                 raise OptionError(f"expected 5 points; got {len(points)}", argument="landmarks")
+            if not all(isfinite(x) and isfinite(y) for x, y in points):
+                raise OptionError(f"expected finite numbers; got {points}", argument="landmarks")
             object.__setattr__(self, "landmarks", points)
 
     @property
