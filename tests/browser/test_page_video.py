@@ -1,15 +1,17 @@
 """The Video tab."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import Log, drop_paths, go_to, save_download
+from browser.conftest import Log, drop_paths, go_to, save_download, visited
 from command_line import Mien, csv_rows
 from mien.labels import COLORS
 from videos import make_video, moving_portrait, steady_times
+from web_client import ServerProcess
 
 
 @pytest.fixture
@@ -199,6 +201,23 @@ def test_cancel_keeps_what_was_read(video_tab: Page, long_video: Path, tmp_path:
     rows = save_download(video_tab, "#video-csv", tmp_path).read_text().splitlines()
     assert 1 < len(rows) < 601
     expect(video_tab.locator("#video-summary-json")).to_be_disabled()
+
+
+def test_a_server_that_dies_in_the_middle_is_said_and_what_was_read_stays(
+    browser: Browser, long_video: Path, tmp_path: Path
+) -> None:
+    with ServerProcess() as server, visited(browser, server.address) as (page, log):
+        log.allow("ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE")
+        go_to(page, "Video")
+        page.set_input_files("#video-input", long_video)
+        expect(page.locator("#video-detail")).to_contain_text("times as fast as it plays")
+        with page.expect_event("requestfailed", lambda request: "api/rows" in request.url):
+            server.end(signal.SIGKILL)
+        expect(page.locator("#video-said")).to_contain_text("What was read until then is here.")
+        trouble = page.locator("#video-trouble")
+        expect(trouble).to_contain_text("long.mp4: The server does not answer.")
+        rows = save_download(page, "#video-csv", tmp_path).read_text().splitlines()
+        assert 1 < len(rows) < 601
 
 
 def test_the_focus_stays_where_people_go_on(video_tab: Page, long_video: Path) -> None:

@@ -146,17 +146,20 @@ function finish(message, cancelled = false) {
   showPeople(people ?? null);
   showDownloads(true);
   showMoment();
-  observe(video);
+  observe(video, message);
 }
 
-/** Events and what is not usable come from the server, which has the code for them. */
-async function observe(mine) {
+/**
+ * Events and what is not usable come from the server, which has the code for them. That there are
+ * none is said where nothing else is: the server that was lost in the middle has none to give.
+ */
+async function observe(mine, complaint) {
   try {
     const { blob } = await makeOfRows("observed", rowsAs(frameToJsonLines), about());
     const observed = JSON.parse(await blob.text());
     if (video === mine) timeline.observe(observed);
   } catch (error) {
-    if (video === mine) trouble(`The timeline has no events. ${error.message}`);
+    if (video === mine && !complaint) trouble(`The timeline has no events. ${error.message}`);
   }
 }
 
