@@ -152,6 +152,9 @@ def test_says_when_the_live_connection_is_refused(page: Page, log: Log) -> None:
     page.get_by_role("button", name="Start the camera").click()
 
     expect(page.locator("#webcam-trouble")).to_contain_text("start the camera again")
+    expect(page.locator("#webcam-record")).to_be_disabled()  # there is nothing to record
+    expect(page.get_by_role("button", name="Start the camera")).to_be_focused()
+    assert page.locator("#webcam-video").evaluate("video => video.srcObject === null")
 
 
 def test_a_webcam_without_a_window_is_shown_here(context: BrowserContext, tmp_path: Path) -> None:

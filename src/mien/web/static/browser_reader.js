@@ -127,7 +127,7 @@ class BrowserLive {
     } catch (error) {
       if (signal.aborted) return; // what follows may be open by now
       this.isOpen = false;
-      this.told.trouble(error.message);
+      this.told.trouble(error.message, true);
     }
   }
 

@@ -65,8 +65,9 @@ export class LiveReader {
    * @param {HTMLVideoElement} video that plays the camera.
    * @param {object} settings {threshold, half_life_s}, as the engine takes them.
    * @param {{read: (answer: object, image: OffscreenCanvas, takenAt: number) => void,
-   *   trouble: (message: string) => void}} told `read` must be done with the image when it
-   *   returns; `trouble` with "" when it is over.
+   *   trouble: (message: string, isOver?: boolean) => void}} told `read` must be done with the
+   *   image when it returns; `trouble` with "" when the trouble is over, and with `isOver` where
+   *   nothing more will be read.
    */
   constructor(video, settings, told) {
     this.video = video;
@@ -97,7 +98,7 @@ export class LiveReader {
         this.#take();
       },
       answer: (answer) => isCurrent() && this.#answer(answer),
-      trouble: (message) => isCurrent() && this.told.trouble(message),
+      trouble: (...what) => isCurrent() && this.told.trouble(...what),
     });
     this.#engine = engine;
   }

@@ -9,7 +9,7 @@ const REASONS = {
   1009: "The server refused a frame that was too large.",
   1013: "The server has as many live views as it allows. Close one of them, and start the camera again.",
 };
-const POLICY_CODES = new Set([1008, 1013]); // trying again would not help
+const FINAL_CODES = new Set([1008, 1013]); // trying again would not help
 
 /** A WebSocket; a connection that was lost is opened anew. */
 export class ServerSocket {
@@ -19,7 +19,8 @@ export class ServerSocket {
   /**
    * @param {string} path such as "api/live", below the page's own.
    * @param {{name: string, opened: () => void, message: (data: string | Blob) => void,
-   *   trouble: (message: string) => void}} told `name` of what it leads to, in words.
+   *   trouble: (message: string, isOver?: boolean) => void}} told `name` of what it leads to, in
+   *   words; `isOver` where nothing is tried again.
    */
   constructor(path, told) {
     this.address = new URL(path, location.href);
@@ -53,9 +54,10 @@ export class ServerSocket {
     socket.onclose = ({ code }) => {
       if (!this.#running) return;
       const lost = `The connection to the ${this.told.name} was lost; trying again.`;
-      this.told.trouble(REASONS[code] ?? lost);
+      const isOver = FINAL_CODES.has(code);
+      this.told.trouble(REASONS[code] ?? lost, isOver);
       serverEvents.dispatchEvent(new Event("doubt"));
-      if (!POLICY_CODES.has(code)) setTimeout(() => this.#running && this.#connect(), RETRY_MS);
+      if (!isOver) setTimeout(() => this.#running && this.#connect(), RETRY_MS);
     };
   }
 }
@@ -67,9 +69,9 @@ export class ServerLive extends ServerSocket {
   /**
    * @param {{threshold: number, half_life_s: number}} settings
    * @param {{opened: () => void, answer: (answer: object) => void,
-   *   trouble: (message: string) => void}} told `opened` when frames are taken, whose numbers then
-   *   begin with 0; `answer` for each frame, {type: "readings", frame, faces, ...} or another type
-   *   where it was not read.
+   *   trouble: (message: string, isOver?: boolean) => void}} told `opened` when frames are taken,
+   *   whose numbers then begin with 0; `answer` for each frame, {type: "readings", frame, faces,
+   *   ...} or another type where it was not read; `trouble` with `isOver` where no more are taken.
    */
   constructor(settings, told) {
     super("api/live", {
@@ -101,7 +103,8 @@ export class CameraFeed extends ServerSocket {
 
   /**
    * @param {{read: (answer: object, image: ImageBitmap, takenAt: number) => void,
-   *   saved: (path: string) => void, ended: () => void, trouble: (message: string) => void}} told
+   *   saved: (path: string) => void, ended: () => void,
+   *   trouble: (message: string, isOver?: boolean) => void}} told
    */
   constructor(told) {
     super("api/camera", {

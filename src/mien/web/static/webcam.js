@@ -1,6 +1,6 @@
 /** The Webcam tab: this browser's camera, or that of the machine that runs the server. */
 
-import { byId, make, onClick, showTrouble } from "./elements.js";
+import { byId, hide, make, onClick, showTrouble } from "./elements.js";
 import { health, openFeed } from "./engine.js";
 import { downloadPng, stamp } from "./files.js";
 import { listCameras, LiveReader, openCamera } from "./live.js";
@@ -36,13 +36,15 @@ async function start() {
     video.hidden = false;
     video.srcObject = stream;
     await video.play();
-    stream.getVideoTracks()[0].onended = () => {
-      stop();
-      trouble("The camera gives no more images; it may have been unplugged.");
+    const tell = (message, isOver) => {
+      if (isOver) stop();
+      trouble(message);
     };
+    stream.getVideoTracks()[0].onended = () =>
+      tell("The camera gives no more images; it may have been unplugged.", true);
     const settings = { threshold: threshold(), half_life_s: smoothing() };
     const read = (...answer) => view.show(...answer);
-    source = new LiveReader(video, settings, { read, trouble });
+    source = new LiveReader(video, settings, { read, trouble: tell });
     source.start();
     view.open();
     offerCameras();
@@ -74,7 +76,8 @@ function closeStream() {
 function showState() {
   const running = source !== null;
   byId("webcam-begin").textContent = "Start the camera";
-  byId("webcam-stop").hidden = !running;
+  if (running) byId("webcam-stop").hidden = false;
+  else hide("webcam-stop", "webcam-begin");
   byId("webcam-snapshot").disabled = !running;
   byId("webcam-record").disabled = !running;
 }
@@ -109,6 +112,13 @@ function startFeed() {
   byId("webcam-title").textContent = "Waiting for the camera";
   byId("webcam-lead").textContent =
     "This is the camera of the machine that runs mien, not that of this browser.";
+  const end = () => {
+    source = null;
+    if (view.recording) record();
+    view.close();
+    showState();
+    for (const id of ["webcam-still", "webcam-end"]) byId(id).disabled = true;
+  };
   source = openFeed({
     read: (answer, image, takenAt) => {
       view.open();
@@ -118,15 +128,14 @@ function startFeed() {
     },
     saved: (path) => say(`Saved as ${path} on the machine that runs mien.`),
     ended: () => {
-      source = null;
-      if (view.recording) record();
-      view.close();
-      showState();
+      end();
       byId("webcam-title").textContent = "The camera was ended";
       byId("webcam-lead").textContent = "Start it again with: mien webcam";
-      for (const id of ["webcam-still", "webcam-end"]) byId(id).disabled = true;
     },
-    trouble,
+    trouble: (message, isOver) => {
+      if (isOver) end();
+      trouble(message);
+    },
   });
   showState();
   byId("webcam-stop").hidden = true;
