@@ -27,8 +27,18 @@ export class ModelError extends MienError {
 export function checkNumber(name: string, value: unknown, most = Infinity): void {
   if (typeof value === "number" && value >= 0 && value <= most && value < Infinity) return;
   const expected = most === Infinity ? "0 or more" : `0 to ${most}`;
-  const got = typeof value === "string" ? `'${value}'` : value;
-  throw new OptionError(`${name}: expected ${expected}; got ${got}`);
+  throw new OptionError(`${name}: expected ${expected}; got ${said(value)}`);
+}
+
+/** @throws OptionError it is neither true nor false, as the text "no", which would be true. */
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== "boolean")
+    throw new OptionError(`${name}: expected true or false; got ${said(value)}`);
+}
+
+/** A value as messages have it. */
+export function said(value: unknown): string {
+  return typeof value === "string" ? `'${value}'` : String(value);
 }
 
 /** What is told of a recognizer that was closed. */

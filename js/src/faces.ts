@@ -1,6 +1,6 @@
 /** Finding faces as the Python package does: a glance, a search, second looks, other sides. */
 
-import { checkNumber } from "./errors.js";
+import { checkBoolean, checkNumber } from "./errors.js";
 import {
   type Affine,
   cut,
@@ -106,9 +106,10 @@ export class Detector {
     private readonly network: YuNet,
     private readonly options: DetectorOptions,
   ) {
-    const { minScore, minFacePx } = options;
+    const { minScore, minFacePx, fullSize } = options;
     checkNumber("minScore", minScore, 1);
     checkNumber("minFacePx", minFacePx);
+    checkBoolean("fullSize", fullSize);
   }
 
   /** The faces of an image, best first. */

@@ -1,6 +1,6 @@
 /** What can be read everywhere: pixels. Types of a page are not named here: node has none of them. */
 
-import { ImageError } from "./errors.js";
+import { ImageError, said } from "./errors.js";
 import type { Pixels } from "./pixels.js";
 
 /** Pixels as `ImageData` has them: RGBA, or RGB without the fourth byte. */
@@ -36,8 +36,8 @@ function arrayName(data: unknown): string | undefined {
 export function toPixels({ data, width, height }: PixelSource): Pixels {
   const areCounts = [width, height].every((side) => Number.isInteger(side) && side > 0);
   if (!areCounts) {
-    const got = [width, height].map((side) => (typeof side === "string" ? `'${side}'` : String(side)));
-    throw new ImageError(`width and height: expected whole numbers above 0; got ${got.join(" and ")}`);
+    const got = `${said(width)} and ${said(height)}`;
+    throw new ImageError(`width and height: expected whole numbers above 0; got ${got}`);
   }
   const channels = data.length / (width * height);
   if (channels !== 3 && channels !== 4) {

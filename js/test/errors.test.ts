@@ -34,6 +34,7 @@ test("options out of their range are told", async () => {
     [{ threshold: Number.NaN }, /threshold: expected 0 to 1; got NaN/],
     [{ threshold: "0.5" as unknown as number }, /threshold: expected 0 to 1; got '0.5'/],
     [{ minFacePx: -1 }, /minFacePx: expected 0 or more; got -1/],
+    [{ fullSize: "no" as unknown as boolean }, /fullSize: expected true or false; got 'no'/],
     [{ head: "votes" as "label" }, /head: expected people or label, which .*mien\.onnx has; got votes/],
   ] as const;
   for (const [options, message] of wrong) {
