@@ -366,6 +366,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, portrait: Path
             run(portrait, tmp_path / "out", again=again)
     with pytest.raises(OutputError, match="expected a folder to write into; it is a file"):
         run(portrait, tmp_path / "out" / "thesis.docx")
+    for name in ("zip://out.zip", "github://mine/data"):
+        with pytest.raises(DataError, match="expected a path or an object store"):
+            run(portrait, name)
     assert os.listdir(tmp_path / "out") == ["thesis.docx"]  # noqa: PTH208
 
 

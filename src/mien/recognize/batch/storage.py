@@ -27,6 +27,7 @@ _PACKAGES: Final = {
     "hf": "huggingface_hub",
 }
 _NOT_FETCHED: Final = ("http", "https", "ftp")
+_ARCHIVES: Final = ("zip", "tar")  # to fsspec, of a file that is told apart from the name
 _LOCAL: Final = ("file", "local")
 _SCHEME: Final = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _BLOCK_BYTES: Final = 8_000_000  # that are asked of a store at once, where a file is read in a row
@@ -78,7 +79,8 @@ def filesystem(name: str) -> Any:
     """The fsspec file system of a name with a scheme.
 
     Raises:
-        DataError: the scheme is unknown, or the package that knows it is not installed.
+        DataError: the scheme is unknown, the package that knows it is not installed, or it tells
+            too little: that of an archive, for one.
         MissingExtraError: fsspec is not installed.
     """
     scheme = scheme_of(name)
@@ -91,9 +93,12 @@ def filesystem(name: str) -> Any:
         raise DataError(
             f"{name}: {scheme}:// needs a package that is not installed: {wanted}"
         ) from error
-    except ValueError as error:
+    # A file system may lack what a scheme cannot tell, and says so in an error of its own.
+    except Exception as error:
+        is_archive = scheme in _ARCHIVES
+        why = "name a tar archive by its path, and unpack others" if is_archive else str(error)
         raise DataError(
-            f"{name}: expected a path or an object store, such as s3://bucket/folder; {error}"
+            f"{name}: expected a path or an object store, such as s3://bucket/folder; {why}"
         ) from error
 
 
