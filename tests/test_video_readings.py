@@ -14,7 +14,7 @@ import pytest
 
 from fakes import FixedDetector, a_tracked_reading
 from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognizer
-from mien.errors import VideoError
+from mien.errors import OutputError, VideoError
 from mien.readings import Face, Image, TrackedReading
 from mien.recognize.analysis import analyze_video
 from mien.recognize.candidates import iou
@@ -265,6 +265,18 @@ def test_a_video_is_closed_although_the_error_of_a_callback_is_kept(
         write_video(recognizer, clip, Outputs(csv=tmp_path / "rows.csv"), progress=stop)
     assert threading.active_count() == before
     del kept, kept_too
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where open files can be listed")
+def test_a_video_is_closed_where_an_output_cannot_be_written(
+    clip: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    recognizer = Recognizer(tiny_model)
+    (tmp_path / "rows.part.csv").mkdir()
+    with pytest.raises(OutputError) as kept:
+        write_video(recognizer, clip, Outputs(csv=tmp_path / "rows.csv"))
+    assert str(clip) not in [str(place.resolve()) for place in Path("/proc/self/fd").iterdir()]
+    del kept
 
 
 @pytest.mark.parametrize(

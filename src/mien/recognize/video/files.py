@@ -100,10 +100,7 @@ def write_video(
             raise _over_before(start_s, f"it ends at {info.duration_s:g} s", info)
     outputs.make_folders()
     keep_images = outputs.video is not None or outputs.report is not None
-    read = _read(recognizer, source, info, how, keep_images=keep_images)
     with ExitStack() as stack:
-        # Also where something else fails, whose error would keep a thread and the file open.
-        stack.enter_context(closing_of(read))
         rows = stack.enter_context(
             RowSink(
                 outputs,
@@ -118,6 +115,10 @@ def write_video(
             copy = stack.enter_context(VideoWriter(outputs.video, like=info, start_s=start_s))
         if outputs.report is not None:
             highlights = Highlights(usable_only=how.usable_only)
+        # Opened last: it can be closed from its first frame on. And that also where something else
+        # fails, whose error would keep a thread and the file open.
+        read = _read(recognizer, source, info, how, keep_images=keep_images)
+        stack.enter_context(closing_of(read))
         for frame, readings in read:
             rows.write(frame.index, frame.time_s, readings)
             if highlights is not None:
