@@ -401,6 +401,16 @@ def test_a_parquet_file_cut_short_is_named(size: int, tmp_path: Path) -> None:
     assert_named(path, path.read_bytes()[:size], r"train\.parquet: expected a Parquet file")
 
 
+@pytest.mark.parametrize("changes", [{"image": None}, {"emotion": None}, {}])
+def test_a_parquet_file_of_something_else_is_refused_before_its_rows_are_read(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _parquet(tmp_path / "anything.parquet", **changes)
+    monkeypatch.setattr(pq, "read_table", None)  # of a large table it would take all memory
+    with pytest.raises(DataError, match=r"is missing|expected a file named after its split"):
+        load_faces(path)
+
+
 def test_a_parquet_file_is_the_split_that_it_alone_is_named_after(tmp_path: Path) -> None:
     _parquet(tmp_path / "private_test.parquet")
     assert load_faces(tmp_path / "private_test.parquet").splits.tolist() == ["test"] * 3

@@ -482,27 +482,29 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
     for split, path in files:
         try:
             # A few bytes can say a thousand million times that a cell is empty.
-            if (count := pq.read_metadata(path).num_rows) > (size := path.stat().st_size):
+            metadata = pq.read_metadata(path)
+            if (count := metadata.num_rows) > (size := path.stat().st_size):
                 raise DataError(f"{path}: expected images; got {count:,} rows in {size:,} bytes")
-            table = pq.read_table(path)
-            columns = table.column_names
+            schema = metadata.schema.to_arrow_schema()
+            columns = schema.names
             label = "emotion" if "emotion" in columns else "label"
             usage = next((name for name in columns if name.lower() in ("usage", "split")), "")
+            for column in ("image", label):
+                if column not in columns:
+                    raise DataError(
+                        f"{path}: expected columns image and emotion, or label; "
+                        f"{'emotion' if column == label else column} is missing, "
+                        f"there are {', '.join(columns)}"
+                    )
+            if not (split or usage):
+                raise _unnamed(path)
             wanted = ("image", label, "ferplus_votes", usage)
-            rows = table.select([name for name in wanted if name in columns]).to_pylist()
+            table = pq.read_table(path, columns=[name for name in wanted if name in columns])
+            rows = table.to_pylist()
         # UnicodeDecodeError, OverflowError: names and values that Python does not have.
         except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
             raise DataError(f"{path}: expected a Parquet file; {error}") from error
-        for column in ("image", label):
-            if column not in columns:
-                raise DataError(
-                    f"{path}: expected columns image and emotion, or label; "
-                    f"{'emotion' if column == label else column} is missing, "
-                    f"there are {', '.join(columns)}"
-                )
-        if not (split or usage):
-            raise _unnamed(path)
-        words = _words_of_numbers(table.schema.metadata or {}, label)
+        words = _words_of_numbers(schema.metadata or {}, label)
         for number, row in enumerate(rows):
             where = f"{path}, row {number}"
             content = row["image"]
