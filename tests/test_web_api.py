@@ -19,6 +19,7 @@ from mien.readings import Image
 from mien.recognize.video.files import VideoOptions
 from mien.web.app import FOLDER
 from mien.web.settings import Limits, WebSettings
+from mien.web.videos import encoder
 from named_pipes import wait_until
 from videos import make_video, moving_portrait, steady_times
 from web_client import (
@@ -355,6 +356,21 @@ def test_rows_of_a_video_are_those_of_mien_video(
     assert lines.text == (tmp_path / "rows.jsonl").read_text()
     assert text.headers["content-type"].startswith("text/csv")
     assert lines.headers["content-type"] == "application/x-ndjson"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+        ("text/event-stream, text/csv; q=0.1", "text/event-stream"),
+        ("TEXT/CSV; header=present; Q=.9, application/x-ndjson;q=0.5, */*;q=0.1", "text/csv"),
+        ("text/csv;q=0", "text/event-stream"),
+        ("application/x-ndjson;q=0.001", "application/x-ndjson"),
+        ("", "text/event-stream"),
+    ],
+)
+def test_of_what_is_accepted_the_weightiest_is_given(accept: str, kind: str) -> None:
+    assert encoder(accept, "id", "a.mp4")[0].partition(";")[0] == kind
 
 
 def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: Path) -> None:

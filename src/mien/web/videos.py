@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
@@ -50,6 +51,7 @@ JSON_LINES_EXAMPLE: Final = {
     "example": '{"frame":0,"time_s":0.0,"track":null}\n',
 }
 
+_WEIGHT: Final = re.compile(r"\bq=(\d(?:\.\d*)?)", re.IGNORECASE)  # RFC 9110, 12.4.2
 _BATCH_S: Final = 0.25  # of the clock on the wall, for which frames are sent together
 _BATCH_FRAMES: Final = 250
 
@@ -304,10 +306,15 @@ Encode = Callable[[Iterable[Event]], Iterator[bytes]]
 
 def encoder(accept: str, id_: str, name: str) -> tuple[str, Encode]:
     """The content type that is asked for, and what makes it of the events of a video."""
-    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    if CSV in wanted:
+    weights = {EVENTS: 1e-6}  # which are sent where nothing else is asked for
+    for part in accept.split(","):
+        kind, _, parameters = part.partition(";")
+        weight = _WEIGHT.search(parameters)
+        weights[kind.strip().lower()] = float(weight[1]) if weight else 1.0
+    wanted = max((CSV, JSON_LINES, EVENTS), key=lambda kind: weights.get(kind, 0.0))
+    if wanted == CSV:
         return f"{CSV}; charset=utf-8", partial(_rows, csv_header(VIDEO_TABLE), video_csv_lines)
-    if JSON_LINES in wanted:
+    if wanted == JSON_LINES:
         return JSON_LINES, partial(_rows, "", video_json_lines)
     return f"{EVENTS}; charset=utf-8", partial(_server_sent, id_, name)
 
