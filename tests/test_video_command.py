@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from command_line import Mien, assert_refused, csv_rows
-from mien import Recognizer
+from mien import EMOTIONS, Recognizer
 from mien.errors import OptionError, OutputError, VideoError
 from mien.output.files import part_name
 from mien.recognize.analysis import analyze_video
@@ -191,6 +192,18 @@ def test_smoothing_is_centered_unless_asked_otherwise(
     assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
     assert online.readings[0].probabilities == pytest.approx(online.readings[0].raw_probabilities)
     assert both.readings[0].probabilities != both.readings[0].raw_probabilities
+
+
+def test_a_half_life_of_zero_smooths_nothing(mien: Mien, tmp_path: Path) -> None:
+    clip, rows_file = tmp_path / "clip.mp4", tmp_path / "rows.csv"
+    fade = np.linspace(1.0, 0.02, 50)  # until the face is dark, and is called something else
+    portrait = moving_portrait(lambda n: (10, 10))(0)
+    make_video(clip, lambda n: np.asarray(portrait * fade[n], np.uint8), times_s=steady_times(50))
+    assert mien("video", clip, "--half-life", 0, "--csv", rows_file).status == 0
+    faces = [row for row in csv_rows(rows_file) if row["track"]]
+    likeliest = [max(EMOTIONS, key=lambda emotion: float(row[emotion])) for row in faces]
+    assert len(set(likeliest)) > 1
+    assert [row["emotion"] for row in faces] == likeliest
 
 
 def test_what_cannot_be_done_is_refused_and_leaves_nothing(

@@ -42,6 +42,26 @@ def test_a_camera_that_runs_changes_hands(page: Page, log: Log) -> None:
     expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
 
 
+_SMOOTHING_ASKED_FOR = """async (half_life_s) => {
+  const { Recognizer } = await import("/static/package/mien.js");
+  const load = Recognizer.load;
+  const asked = new Promise((resolve) => {
+    const streamFrames = (_, options) => (resolve(options), []);
+    Recognizer.load = async () => ({ streamFrames });
+  });
+  const fresh = await import("/static/browser_reader.js?" + half_life_s); // has loaded nothing yet
+  fresh.openLive({ half_life_s, threshold: 0 }, { opened() {} });
+  const { signal, ...options } = await asked;
+  Recognizer.load = load;
+  return options;
+}"""
+
+
+def test_without_smoothing_no_label_is_held_as_by_the_server(page: Page) -> None:
+    assert page.evaluate(_SMOOTHING_ASKED_FOR, 0) == {"halfLifeS": 0, "margin": 0}
+    assert page.evaluate(_SMOOTHING_ASKED_FOR, 0.4) == {"halfLifeS": 0.4}
+
+
 def test_the_choice_is_remembered_and_videos_stay_the_servers(page: Page) -> None:
     let_browser_read(page)
     page.reload()

@@ -96,8 +96,10 @@ class FollowingOptions:
         from mien.recognize.video.tracking import TrackingSettings
 
         tracking = {} if self.detect_every is None else {"detect_every_s": self.detect_every}
-        smoothing = {} if self.half_life is None else {"half_life_s": self.half_life}
-        return VideoSettings(TrackingSettings(**tracking), SmoothingSettings(**smoothing), **own)
+        smoothing = SmoothingSettings()
+        if self.half_life is not None:
+            smoothing = SmoothingSettings.of(self.half_life)
+        return VideoSettings(TrackingSettings(**tracking), smoothing, **own)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ class BrowserLive {
       this.isOpen = true;
       this.told.opened();
       const options = { halfLifeS: this.#settings.half_life_s, signal };
+      if (!options.halfLifeS) options.margin = 0; // no label is held either, as by the server
       for await (const answer of reader.streamFrames(this.#frames(signal), options)) {
         if (signal.aborted) return;
         const faces = withThreshold(answer.faces, this.#settings.threshold);
