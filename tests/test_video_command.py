@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from command_line import Mien, assert_refused, csv_rows
 from mien import EMOTIONS, Recognizer
@@ -161,6 +162,25 @@ def test_the_last_frame_that_was_read_ends_with_the_video_at_the_latest(
     assert clock(until_s, fine=True) in (tmp_path / "page.html").read_text()
     assert f"            xmax = {until_s:g}\n" in (tmp_path / "clip.TextGrid").read_text()
     assert probe(tmp_path / "copy.mp4").duration_s == pytest.approx(until_s)
+
+
+def test_nobody_is_on_screen_for_longer_than_the_video_lasts(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    """A recording of a screen has no frames where nothing changes: its steps may be long."""
+    path = tmp_path / "screen.gif"
+    first, *others = (Image.fromarray(moving_portrait(lambda n: (n, 10))(n)) for n in range(3))
+    first.save(path, save_all=True, append_images=others, duration=[100, 2000, 200])
+    outputs = Outputs(
+        statistics=tmp_path / "statistics.csv",
+        report=tmp_path / "page.html",
+        formats={"textgrid": tmp_path / "screen.TextGrid"},
+    )
+    (person,) = write_video(recognizer, path, outputs).people
+    assert person.on_screen_s == pytest.approx(2.3)
+    assert {float(r["seen_s"]) for r in csv_rows(tmp_path / "statistics.csv")} == {2.3}
+    assert clock(2.3, fine=True) in (tmp_path / "page.html").read_text()
+    assert "            xmax = 2.3\n" in (tmp_path / "screen.TextGrid").read_text()
 
 
 @pytest.mark.parametrize(

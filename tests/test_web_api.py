@@ -373,6 +373,14 @@ def test_of_what_is_accepted_the_weightiest_is_given(accept: str, kind: str) -> 
     assert encoder(accept, "id", "a.mp4")[0].partition(";")[0] == kind
 
 
+def test_nobody_is_on_screen_for_longer_than_a_video_lasts(server: Running, tmp_path: Path) -> None:
+    path = tmp_path / "screen.mkv"  # in which the last frame takes as long as one at 25 a second
+    make_video(path, moving_portrait(), times_s=[0.0, 0.04, 2.0])
+    result = list(events_of(stream_of(server, path)))[-1][1]
+    assert result["duration_s"] == pytest.approx(2.04)
+    assert [person["on_screen_s"] for person in result["people"]] == [pytest.approx(2.04)]
+
+
 def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: Path) -> None:
     files = {"video": ("a.mp4", video.read_bytes(), "video/mp4")}
     query = "?every_s=0.5&half_life_s=0&threshold=1"

@@ -143,11 +143,11 @@ def rows_of(body: bytes, name: str) -> VideoResult:
 
 
 def _until_s(result: VideoResult, length_s: float | None) -> float | None:
-    """When the last frame ends, which takes as long as the one before; None of a single one."""
+    """When the last frame ends; None where it takes as long as the one before."""
     if len(result.times_s) < 2:
         return None
     before_s, last_s = result.times_s[-2:].tolist()
-    return end_of_last(last_s, last_s - before_s, length_s)
+    return end_of_last(last_s, None, length_s, until_s=2 * last_s - before_s)
 
 
 def _observed(result: VideoResult, length_s: float | None) -> dict[str, Any]:

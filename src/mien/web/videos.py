@@ -292,7 +292,8 @@ def read_events(
         return
     if waiting:
         yield waiting
-    people = [person.to_dict() for person in totals.summary(end_of_last(last_s, every_s, told_s))]
+    until_s = end_of_last(last_s, every_s, told_s, until_s=last_s + step_s)
+    people = [person.to_dict() for person in totals.summary(until_s)]
     duration_s = (last_s + step_s or None) if told_s is None else told_s
     yield Result(count, people, duration_s, round(time.monotonic() - start, 3))
 

@@ -130,7 +130,8 @@ def write_video(
         if not rows.frames and start_s:
             raise _over_before(start_s, "there is none", info)
         info = _with_length(info, how, rows)
-        until_s = end_of_last(rows.end_s, how.every_s, info.duration_s, how.end_s)
+        limits_s = (info.duration_s, how.end_s)
+        until_s = end_of_last(rows.end_s, how.every_s, *limits_s, until_s=rows.until_s)
         if copy is not None:
             copy.until_s = until_s
         people = rows.write_sums(

@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from typing import Final
 
 from mien.errors import OptionError, check_is_number
 from mien.recognize.video.containers import SAME_TIME_S
@@ -64,22 +65,30 @@ class FrameSampler:
         return taken
 
 
+_ROUNDED_S: Final = 0.001
+"""By which the length of a video may be off: Matroska and WebM tell whole milliseconds."""
+
+
 def end_of_last(
-    last_s: float | None, every_s: float | None, *limits_s: float | None
+    last_s: float | None, every_s: float | None, *limits_s: float | None, until_s: float
 ) -> float | None:
-    """When the last of the frames ends that one in so many seconds was taken of.
+    """When the last of the frames that were read ends.
 
     Args:
         last_s: its time; None if there is none.
         every_s: as of `FrameSampler`.
         limits_s: the ends of the video, and of the part that was read; None for what is not known.
+        until_s: when it ends if it takes as long as the one before.
     Returns:
-        None where all frames were taken: the last then lasts as long as the one before it.
+        None where all frames were taken and the last one takes as long as the one before.
     """
-    if last_s is None or every_s is None:
+    if last_s is None:
         return None
     limits = [end_s for end_s in limits_s if end_s is not None and end_s > last_s]
-    return min([last_s + every_s, *limits])
+    if every_s is not None:
+        return min([last_s + every_s, *limits])
+    end_s = min(limits, default=math.inf)
+    return end_s if end_s < until_s - _ROUNDED_S else None
 
 
 def sampled(
