@@ -17,7 +17,7 @@ from command_line import Mien, csv_rows
 from drawn_faces import MOODS, DrawnFace, draw_face
 from fakes import a_tracked_reading
 from mien import ImageError, Recognizer, YuNetDetector, analyze_video
-from mien.output.records import IMAGE_TABLE, MOVES, VIDEO_TABLE
+from mien.output.records import IMAGE_TABLE, MOVES, VIDEO_TABLE, face_to_dict
 from mien.readings import MOVEMENTS, POSE_METHODS, FacialMovements, Image
 from mien.recognize.crops import Square
 from mien.recognize.movements import (
@@ -170,6 +170,20 @@ def test_the_pose_of_a_reading_is_that_of_its_mesh(
     assert (reading.quality.yaw, reading.quality.pitch, reading.quality.roll) == pose
     assert pose == pytest.approx((-0.5, -9.3, 2.7), abs=1)
     assert plain.quality.size_px == reading.quality.size_px
+
+
+def test_a_reading_as_plain_values_tells_its_movements(
+    recognizer: Recognizer, portrait_image: Image
+) -> None:
+    (reading,), (plain,) = recognizer(portrait_image), Recognizer()(portrait_image)
+    assert reading.movements is not None
+    told = json.loads(json.dumps(reading.to_dict()))
+    assert told == face_to_dict(reading, movements=True)
+    assert told["movements"] == reading.movements.by_name()
+    assert "movements" not in plain.to_dict()
+    for _, (tracked,) in recognizer.stream([Frame(0, 0.0, portrait_image)]):
+        assert tracked.movements is not None
+        assert tracked.to_dict()["movements"] == tracked.movements.by_name()
 
 
 def test_a_mesh_gives_a_pose_where_there_are_no_landmarks(portrait_image: Image) -> None:

@@ -244,7 +244,11 @@ class Reading:
         return Expectation.of(emotion, threshold=threshold).verify(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The reading in plain lists, numbers and strings, ready for JSON."""
+        """The reading in plain lists, numbers and strings, ready for JSON.
+
+        Movements are there where they are known.
+        """
+        moved = self.movements
         return {
             "box": list(self.box),
             "score": self.score,
@@ -254,6 +258,7 @@ class Reading:
             "unsure": self.unsure,
             "probabilities": self.by_emotion(),
             "quality": None if self.quality is None else self.quality.to_dict(),
+            **({} if moved is None else {"movements": moved.by_name()}),
         }
 
 

@@ -325,8 +325,7 @@ def face_to_dict(
     if compound:
         found[COMPOUND_COLUMN] = reading.compound
     if movements:
-        moved = reading.movements
-        found["movements"] = None if moved is None else moved.by_name()
+        found.setdefault("movements", None)
     return found
 
 
