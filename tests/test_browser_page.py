@@ -109,8 +109,10 @@ def test_what_cannot_be_written_is_told_and_the_page_of_somebody_else_stays(
     tmp_path: Path, package: Path
 ) -> None:
     out = tmp_path / "site"
-    with pytest.raises(OptionError, match=r"npm package mien, with mien\.js; .*nowhere has none"):
+    with pytest.raises(OptionError, match=r"npm package mien, with mien\.js; .*nowhere") as raised:
         write_site(out, package=tmp_path / "nowhere")
+    assert "has none. In a checkout `make js/dist/mien.js` builds it" in str(raised.value)
+    assert "npm install mien" not in str(raised.value)  # the registry has another package so named
     with pytest.raises(OptionError, match=r"model: expected one, .*; got mien,paper"):
         write_site(out, model="mien,paper", package=package)
     with pytest.raises(ModelError):

@@ -102,8 +102,7 @@ def _package_files(package: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         if found is None:
             raise OptionError(
                 f"expected the npm package mien, with {name}; {package} has none. "
-                "`npm install mien` brings it as node_modules/mien, which --package names; in a "
-                "checkout `make page` builds it",
+                "In a checkout `make js/dist/mien.js` builds it; --package CHECKOUT/js names it",
                 argument="package",
             )
         files[f"static/package/{name}"] = found.read_bytes()
