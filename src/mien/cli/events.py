@@ -57,7 +57,9 @@ def events(
     out: EventsOption = None,
     statistics: StatisticsOption = None,
     dyads: DyadsOption = None,
-    plot: Annotated[Path | None, "The timeline with the events: .png, .svg, or both."] = None,
+    plot: Annotated[
+        Path | None, "The timeline with the events: .png, .svg, or no ending for both."
+    ] = None,
     follow: Annotated[
         float | None, "Seconds within which one expression follows another; 2."
     ] = None,

@@ -28,7 +28,7 @@ def analyze_video(
         result = analyze_video("interview.mp4")
         result.plot("interview.png")
 
-    Of the video nothing stays but numbers: some 100 bytes for each face of each frame.
+    Of the video nothing stays but numbers: some 190 bytes for each face of each frame.
 
     Args:
         source: a video file or a series of images; see `mien.recognize.video.frames.frames`.

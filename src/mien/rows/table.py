@@ -303,7 +303,7 @@ _KINDS: Final[dict[str, tuple[str, Any]]] = {
 
 
 class VideoColumns:
-    """The columns of a `VideoResult` as they grow: packed numbers, some 180 bytes for a face."""
+    """The columns of a `VideoResult` as they grow: packed numbers, some 190 bytes for a face."""
 
     def __init__(self) -> None:
         self._columns: dict[str, array[Any]] = {n: array(kind) for n, (kind, _) in _KINDS.items()}
