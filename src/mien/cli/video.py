@@ -96,9 +96,7 @@ class FollowingOptions:
         from mien.recognize.video.tracking import TrackingSettings
 
         tracking = {} if self.detect_every is None else {"detect_every_s": self.detect_every}
-        smoothing = SmoothingSettings()
-        if self.half_life is not None:
-            smoothing = SmoothingSettings.of(self.half_life)
+        smoothing = SmoothingSettings.of(self.half_life)
         return VideoSettings(TrackingSettings(**tracking), smoothing, **own)
 
 

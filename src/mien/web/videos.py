@@ -112,9 +112,7 @@ def router(service: Service) -> APIRouter:
         read = partial(
             read_events,
             threshold=service.settings.threshold if threshold is None else threshold,
-            smoothing=SmoothingSettings()
-            if half_life_s is None
-            else SmoothingSettings.of(half_life_s),
+            smoothing=SmoothingSettings.of(half_life_s),
             every_s=every_s or None,
         )
         return _VideoResponse(service, request, read)

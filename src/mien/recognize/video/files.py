@@ -186,10 +186,15 @@ def _with_length(info: VideoInfo, how: VideoOptions, sink: RowSink) -> VideoInfo
     return info
 
 
+def _asked_end(info: VideoInfo, how: VideoOptions) -> float | None:
+    """When what was to be read ends, in seconds; None where nothing tells."""
+    return min((end_s for end_s in (info.duration_s, how.end_s) if end_s is not None), default=None)
+
+
 def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> bool:
-    if info.duration_s is None or last_s is None:
+    asked_s = _asked_end(info, how)
+    if info.duration_s is None or asked_s is None or last_s is None:
         return False
-    asked_s = min(info.duration_s, how.end_s if how.end_s is not None else info.duration_s)
     missing_s = asked_s - last_s - (how.every_s or 0.0)
     return missing_s > max(_CUT_SHORT_S, _CUT_SHORT_SHARE * info.duration_s)
 
@@ -217,8 +222,8 @@ def _facts(info: VideoInfo, how: VideoOptions, sink: RowSink) -> dict[str, str]:
     if info.duration_s is not None:
         facts["length"] = clock(info.duration_s, fine=True)
     if how.start_s or how.end_s is not None:
-        ends_s = [end_s for end_s in (how.end_s, info.duration_s) if end_s is not None]
-        part_s = (how.start_s or 0.0, min(ends_s, default=sink.until_s))
+        asked_s = _asked_end(info, how)
+        part_s = (how.start_s or 0.0, sink.until_s if asked_s is None else asked_s)
         facts["part read"] = " to ".join(clock(time_s, fine=True) for time_s in part_s)
     facts["size"] = f"{info.width} x {info.height}"
     if info.frame_rate is not None:

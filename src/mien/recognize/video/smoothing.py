@@ -45,8 +45,13 @@ class SmoothingSettings:
     margin: float = 0.1
 
     @classmethod
-    def of(cls, half_life_s: float) -> "SmoothingSettings":
-        """Those of a half-life alone: 0 smooths nothing, and makes the label the likeliest."""
+    def of(cls, half_life_s: float | None) -> "SmoothingSettings":
+        """Those of a half-life alone; None takes the default one.
+
+        0 smooths nothing, and makes the label the likeliest.
+        """
+        if half_life_s is None:
+            return cls()
         return cls(half_life_s) if half_life_s else cls(0.0, 0.0)
 
     def __post_init__(self) -> None:
